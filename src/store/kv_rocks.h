@@ -1,0 +1,22 @@
+/*
+ * store/kv_rocks.h - the ordered map on RocksDB: one database a process, write-ahead log on,
+ * sync off (a lost tail is replayed from the changelog), memory bounded.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef HP_STORE_KV_ROCKS_H
+#define HP_STORE_KV_ROCKS_H
+
+#include "store/kv.h"
+
+struct hp_kv_rocks_options {
+    const char *path;          /* made when missing, mode 0700 */
+    bool read_only;            /* beside a running process; sees what was committed at open */
+    size_t cache_bytes;        /* block cache, index and filters included; 0 = 64 MiB */
+    size_t write_buffer_bytes; /* all memtables together; 0 = 64 MiB */
+};
+
+HP_MUST_CHECK enum hp_status hp_kv_rocks_open(
+    const struct hp_kv_rocks_options *options, struct hp_kv **kv, struct hp_error *error);
+
+#endif
