@@ -118,16 +118,17 @@ wait_for() {
 runs() {
     local pid
     pid=$(cat "$1" 2>/dev/null) || return 1
-    tr '\0' '\n' <"/proc/$pid/cmdline" 2>/dev/null | grep -qF -- "$2"
+    { tr "\0" "\n" <"/proc/$pid/cmdline"; } 2>/dev/null | grep -qF -- "$2"
 }
 
 stopped() { ! runs "$@"; }
 
-# end PIDFILE WORD SIGNAL: signals the process and waits until it is gone, for 20 s by its own.
+# end PIDFILE WORD SIGNAL SECONDS: signals the process, kills it when it is still there after
+# SECONDS, and returns when it is gone.
 end() {
     if runs "$1" "$2"; then
         kill "-$3" "$(cat "$1")"
-        wait_for 20 stopped "$1" "$2" || kill -KILL "$(cat "$1")"
+        wait_for "$4" stopped "$1" "$2" || kill -KILL "$(cat "$1")"
         wait_for 10 stopped "$1" "$2" || die "process $(cat "$1") does not end"
     fi
     rm -f "$1"

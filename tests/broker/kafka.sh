@@ -28,12 +28,13 @@ class_path() { echo "$KAFKA_JARS/*"; }
 
 nodes_of() { cat "$1/nodes"; }
 
-# each DIR NODE COMMAND...: COMMAND with the folder of NODE, or of every node when NODE is empty.
+# each DIR NODE COMMAND...: COMMAND FOLDER ..., for the folder of NODE, or of every node when NODE
+# is empty.
 each() {
-    local dir=$1 node=$2
-    shift 2
+    local dir=$1 node=$2 command=$3
+    shift 3
     for node in ${node:-$(seq "$(nodes_of "$dir")")}; do
-        "$@" "$dir/$node"
+        "$command" "$dir/$node" "$@"
     done
 }
 
@@ -179,9 +180,9 @@ start() {
     address "$dir"
 }
 
-signal_one() { end "$2/pid" "$2/server.properties" "$1"; }
+end_one() { end "$1/pid" "$1/server.properties" "$2" "${3:-20}"; }
 
-pause_one() { ! runs "$2/pid" "$2/server.properties" || kill "-$1" "$(cat "$2/pid")"; }
+signal_one() { ! runs "$1/pid" "$1/server.properties" || kill "-$2" "$(cat "$1/pid")"; }
 
 tool() {
     local class=$1
@@ -194,6 +195,17 @@ tool() {
     locked kafka fetch_kafka
     exec java $JAVA_QUIET -Xmx128m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 \
         -cp "$(class_path)" "$class" "$@"
+}
+
+# Stopping node by node cannot work for a whole cluster: the last ones wait for a quorum that is gone.
+# So all hear the signal at once, and whoever still waits after some seconds is killed.
+stop() {
+    if [ "$(nodes_of "$1")" != 1 ] && [ -z "$2" ]; then
+        each "$1" "" signal_one TERM
+        each "$1" "" end_one TERM 6
+    else
+        each "$1" "$2" end_one TERM
+    fi
 }
 
 usage() { sed -n '2,/^# DIR/p' "$0" | sed '$d; s/^# \{0,1\}//' >&2; exit 2; }
@@ -210,10 +222,10 @@ stop | kill | freeze | thaw)
     [ -e "$1/nodes" ] || exit 0
     dir=$(cd "$1" && pwd)
     case $command in
-    stop) each "$dir" "${2:-}" signal_one TERM ;;
-    kill) each "$dir" "${2:-}" signal_one KILL ;;
-    freeze) each "$dir" "${2:-}" pause_one STOP ;;
-    thaw) each "$dir" "${2:-}" pause_one CONT ;;
+    stop) stop "$dir" "${2:-}" ;;
+    kill) each "$dir" "${2:-}" end_one KILL ;;
+    freeze) each "$dir" "${2:-}" signal_one STOP ;;
+    thaw) each "$dir" "${2:-}" signal_one CONT ;;
     esac
     ;;
 *) usage ;;
