@@ -25,4 +25,13 @@
 #define HP_REQUESTS_KNOWN_MAX   64
 #define HP_OPTIONS_MAX          8
 
+/* What may stand in a BoxRecommendation; codec/records.c proves that it fits a record. */
+#define HP_NAME_BYTES_MAX         256 /* item names */
+#define HP_CATEGORY_BYTES_MAX     96
+#define HP_CODE_BYTES_MAX         32          /* reason and advice codes, arms, currencies */
+#define HP_TOPIC_BYTES_MAX        249         /* Kafka's own limit */
+#define HP_INPUTS_MAX             8           /* inputs of a task in as_of */
+#define HP_CATALOGUE_PARTS_MAX    256         /* catalogue partitions in as_of */
+#define HP_REASON_BYTES_TOTAL_MAX (48 * 1024) /* all reasons of one record, encoded */
+
 #endif
