@@ -54,7 +54,7 @@ hp_code_normalise(struct hp_bytes code, char out[HP_CODE_BYTES_MAX + 1])
 {
     code = hp_listing_trim(code);
     out[0] = 0;
-    if (code.size > HP_CODE_BYTES_MAX)
+    if (code.size == 0 || code.size > HP_CODE_BYTES_MAX || memchr(code.data, 0, code.size))
         return 0;
     for (size_t i = 0; i < code.size; i++) {
         char c = (char)code.data[i];
@@ -100,9 +100,12 @@ find_code(const struct table *table, struct hp_bytes written)
     return HP_CODE_UNKNOWN;
 }
 
+/* Normalises a code of the text, which holds none of the text's own marks. */
 static enum hp_status
-bad_code(struct reader *reader, struct hp_bytes written)
+read_code(struct reader *reader, struct hp_bytes written, char code[HP_CODE_BYTES_MAX + 1])
 {
+    if (hp_code_normalise(written, code) > 0 && !strpbrk(code, ",=>"))
+        return HP_OK;
     return hp_fail(reader->error, HP_USAGE, "%s:%d: a code has 1 to %d bytes, not '%.*s'",
         reader->name, reader->line, HP_CODE_BYTES_MAX, HP_BYTES_FORMAT(written));
 }
@@ -116,8 +119,8 @@ add_spelling(struct table *table, struct hp_bytes written, int number, struct re
     size_t place;
     int owner = find_code(table, written);
 
-    if (hp_code_normalise(written, code) == 0)
-        return bad_code(reader, written);
+    if (read_code(reader, written, code))
+        return HP_USAGE;
     if (owner == number)
         return HP_OK;
     if (owner != HP_CODE_UNKNOWN)
@@ -142,8 +145,8 @@ add_name(struct table *table, struct hp_bytes written, struct reader *reader, in
     char code[HP_CODE_BYTES_MAX + 1];
 
     *number = find_code(table, written);
-    if (hp_code_normalise(written, code) == 0)
-        return bad_code(reader, written);
+    if (read_code(reader, written, code))
+        return HP_USAGE;
     if (*number != HP_CODE_UNKNOWN && strcmp(table->names[*number], code) == 0)
         return HP_OK;
     if (table->count == HP_VOCABULARY_CODES_MAX)

@@ -105,7 +105,7 @@ hp_diets_suit(uint64_t item_diets, struct hp_diets wanted)
 
 /*
  * The comparable form of a code: trimmed, ASCII lower case, `_` and space as `-`. Returns its
- * size, or 0 when nothing is left or it is longer than HP_CODE_BYTES_MAX.
+ * size, or 0 when nothing is left, or it holds a zero byte or more than HP_CODE_BYTES_MAX.
  */
 size_t hp_code_normalise(struct hp_bytes code, char out[HP_CODE_BYTES_MAX + 1]);
 
