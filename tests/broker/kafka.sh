@@ -9,8 +9,8 @@
 #                                  the same data and the same ports
 #   kafka.sh kill DIR [NODE]       the same with SIGKILL
 #   kafka.sh freeze|thaw DIR [NODE]  SIGSTOP and SIGCONT: a broker that hangs
-#   kafka.sh tool CLASS ARGS...    one of Kafka's Java tools; a class without a dot in front of it
-#                                  is looked up in org.apache.kafka.tools
+#   kafka.sh tool CLASS ARGS...    one of Kafka's Java tools; names that do not begin with kafka. or
+#                                  org. are looked up below org.apache.kafka.tools
 #
 # DIR/overrides, written before the first `start`, is appended to every broker's properties.
 # Settings are for speed on a small machine: short sessions and elections so that a killed broker
@@ -188,8 +188,7 @@ tool() {
     local class=$1
     shift
     case $class in
-    *.*.*) ;;
-    kafka.*) ;;
+    kafka.* | org.* | com.*) ;;
     *) class=$TOOLS.$class ;;
     esac
     locked kafka fetch_kafka
