@@ -1,6 +1,7 @@
 /*
- * flow/standing.h - what a user's standing boxes hold, as stored: enough to see whether a change
- * of the catalogue can touch them, whether new boxes say anything new, and when they end.
+ * flow/standing.h - what a user's standing boxes hold, as stored: enough to see whether a
+ * change of the catalogue can touch them, whether new boxes say anything new, and when they
+ * end.
  *
  * Thread: pure.
  *

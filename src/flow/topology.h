@@ -72,7 +72,7 @@ enum hp_flow_store {
     HP_STORE_WATERMARK = 4,   /* hmac(user)                 -> ledger/watermark.h */
     HP_STORE_REVISION = 5,    /* hmac(user)                 -> last revision, had standing */
     HP_STORE_STANDING = 6,    /* part(user)                 -> flow/standing.h */
-    HP_STORE_PENDING = 7,     /* u64 sequence | part(user)  -> cause */
+    HP_STORE_PENDING = 7,     /* part(user)                 -> flow/pending.h */
     HP_STORE_REQUESTS = 8,   /* part(user)                 -> known request ids, answer times */
     HP_STORE_REJECTED = 9,   /* part(user)                 -> last 3 rejected boxes */
     HP_STORE_PROGRESS = 10,  /* catalogue_done, fan-out cursor, sweep */
@@ -80,6 +80,7 @@ enum hp_flow_store {
     HP_STORE_HEAD = 33,      /* item                       -> ledger/heads.h */
     HP_STORE_DIRTY = 34,     /* u64 first change (sequence) | item, for hamper-rows */
     HP_STORE_ITEM_USERS = 35, /* part(item) part(user)      -> empty; who holds it */
+    HP_STORE_QUEUE = 36,      /* u64 since | part(user) -> empty; pending, oldest first */
 };
 
 extern const struct hp_store_spec hp_flow_stores[];
