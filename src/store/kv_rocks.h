@@ -16,7 +16,14 @@ struct hp_kv_rocks_options {
     size_t write_buffer_bytes; /* all memtables together; 0 = 64 MiB */
 };
 
+/*
+ * HP_FATAL when the path cannot be used (another process holds it, no space, no right),
+ * HP_CORRUPT when its files contradict themselves: hp_kv_rocks_destroy() and a restore help.
+ */
 HP_MUST_CHECK enum hp_status hp_kv_rocks_open(
     const struct hp_kv_rocks_options *options, struct hp_kv **kv, struct hp_error *error);
+
+/* Deletes the database's files; nobody may have it open. A missing one is HP_OK. */
+HP_MUST_CHECK enum hp_status hp_kv_rocks_destroy(const char *path, struct hp_error *error);
 
 #endif
