@@ -87,6 +87,20 @@ make_directories(const char *path, struct hp_error *error)
     return status;
 }
 
+/* A reader must not make a directory, which RocksDB would do for its own log. */
+static enum hp_status
+find_database(const char *path, struct hp_error *error)
+{
+    struct hp_buffer current = {0};
+    bool found;
+
+    hp_buffer_printf(&current, "%s/CURRENT", path);
+    hp_put_u8(&current, 0);
+    found = access((const char *)current.data, F_OK) == 0;
+    hp_buffer_release(&current);
+    return found ? HP_OK : hp_fail(error, HP_USAGE, "open %s: there is no state", path);
+}
+
 /* What a load left behind when the process died in it. */
 static void
 remove_leftovers(const char *path)
@@ -454,14 +468,13 @@ hp_kv_rocks_open(
 {
     struct rocks *rocks;
     char *message = NULL;
+    enum hp_status status;
 
     *kv = NULL;
-    if (!options->read_only) {
-        enum hp_status status = make_directories(options->path, error);
-
-        if (status)
-            return status;
-    }
+    status = options->read_only ? find_database(options->path, error)
+                                : make_directories(options->path, error);
+    if (status)
+        return status;
     rocks = hp_alloc(sizeof(*rocks));
     rocks->object.operations = &operations;
     rocks->path = hp_strdup(options->path);
@@ -473,8 +486,7 @@ hp_kv_rocks_open(
     else
         rocks->db = rocksdb_open(rocks->options, rocks->path, &message);
     if (message) {
-        enum hp_status status = rocks_fail(error, "open", rocks->path, message);
-
+        status = rocks_fail(error, "open", rocks->path, message);
         rocks->db = NULL;
         rocks_free((struct hp_kv *)rocks);
         return status;

@@ -18,6 +18,7 @@ struct hp_kv_rocks_options {
 
 /*
  * HP_FATAL when the path cannot be used (another process holds it, no space, no right),
+ * HP_USAGE when there is nothing to read for a reader,
  * HP_CORRUPT when its files contradict themselves: hp_kv_rocks_destroy() and a restore help.
  */
 HP_MUST_CHECK enum hp_status hp_kv_rocks_open(
