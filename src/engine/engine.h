@@ -14,8 +14,7 @@
  * not return HP_OK leaves no trace but its dead letter; (4) after an abort everything in memory
  * is as the last commit left it.
  *
- * Thread: a worker, its tasks and all callbacks belong to one thread. hp_worker_stop() from
- * any.
+ * Thread: a worker, its tasks and all callbacks belong to one thread.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -62,7 +61,9 @@ struct hp_application {
     /*
      * A changelogged row changes from `before` to `after` (absent = no row). Called before the
      * change is visible to hp_step_get(), for live steps, for replay after a crash and for a
-     * rebuild alike; may write derived stores only.
+     * rebuild alike; may write derived stores only. During a restore the task is not opened
+     * yet (hp_task_user() is NULL) and rows come in key order or in log order: derive from
+     * the stores alone, not from what is remembered elsewhere.
      */
     enum hp_status (*fact_changed)(void *context, struct hp_step *step, uint8_t store,
         struct hp_bytes key, struct hp_bytes before, struct hp_bytes after,
@@ -73,7 +74,10 @@ struct hp_application {
      */
     enum hp_status (*emit)(void *context, struct hp_step *step, int64_t now_ms, bool *more,
         struct hp_error *error);
-    /* Brackets of a task's life on this worker; hp_task_set_user() keeps what opened() makes.
+    /*
+     * Brackets of a task's life on this worker; hp_task_set_user() keeps what opened() makes.
+     * opened() comes after the restore, with all stores as of the last commit. A task whose
+     * state is restored again (a commit in doubt, a corrupt range) is closed and opened again.
      */
     enum hp_status (*opened)(void *context, struct hp_task *task, struct hp_error *error);
     void (*closed)(void *context, struct hp_task *task);
@@ -122,9 +126,11 @@ void hp_worker_free(struct hp_worker *worker, bool abandon);
  */
 HP_MUST_CHECK enum hp_status hp_worker_step(
     struct hp_worker *worker, int timeout_ms, struct hp_error *error);
-/* Commits what is open now. */
+/* Commits what is open now. HP_RETRY: it was aborted; the next steps run it again. */
 HP_MUST_CHECK enum hp_status hp_worker_commit(struct hp_worker *worker, struct hp_error *error);
-/* Everything up to `positions` is processed and committed, nothing is pending (emit said so).
+/*
+ * Everything up to `positions` is processed and committed, nothing is pending (emit said so).
+ * Positions of partitions that are not here, and of topics that are no source, are passed over.
  */
 bool hp_worker_reached(
     const struct hp_worker *worker, const struct hp_position *positions, size_t count);
