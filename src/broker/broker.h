@@ -55,6 +55,9 @@ struct hp_outgoing {
     size_t header_count;
 };
 
+/* Bytes a broker may count for it against max.message.bytes: at most a few dozen too many. */
+size_t hp_outgoing_size(const struct hp_outgoing *record);
+
 struct hp_position {
     const char *topic;
     int32_t partition;
