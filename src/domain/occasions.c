@@ -15,7 +15,7 @@ extern const unsigned char hp_embed_occasions[];
 extern const size_t hp_embed_occasions_size;
 
 struct bonus {
-    char category[HP_CODE_BYTES_MAX + 1];
+    char category[HP_VOCABULARY_BYTES_MAX + 1];
     int percent;
 };
 
@@ -25,7 +25,7 @@ struct occasion {
 };
 
 struct name {
-    char code[HP_CODE_BYTES_MAX + 1];
+    char code[HP_VOCABULARY_BYTES_MAX + 1];
     size_t occasion;
 };
 
@@ -45,7 +45,7 @@ struct reader { /* where errors are */
 static const struct occasion *
 find_occasion(const struct hp_occasions *occasions, struct hp_bytes written)
 {
-    char code[HP_CODE_BYTES_MAX + 1];
+    char code[HP_VOCABULARY_BYTES_MAX + 1];
 
     if (hp_code_normalise(written, code) == 0)
         return NULL;
@@ -68,7 +68,7 @@ add_name(struct hp_occasions *occasions, struct hp_bytes written, struct reader 
             reader->name, reader->line, HP_ARRAY_SIZE(occasions->names));
     if (hp_code_normalise(written, name->code) == 0)
         return hp_fail(reader->error, HP_USAGE, "%s:%d: a name has 1 to %d bytes, not '%.*s'",
-            reader->name, reader->line, HP_CODE_BYTES_MAX, HP_BYTES_FORMAT(written));
+            reader->name, reader->line, HP_VOCABULARY_BYTES_MAX, HP_BYTES_FORMAT(written));
     name->occasion = occasions->occasion_count;
     occasions->name_count++;
     return HP_OK;
@@ -191,7 +191,7 @@ hp_occasions_bonus(
     const struct hp_occasions *occasions, struct hp_bytes occasion, struct hp_bytes category)
 {
     const struct occasion *found = find_occasion(occasions, occasion);
-    char code[HP_CODE_BYTES_MAX + 1];
+    char code[HP_VOCABULARY_BYTES_MAX + 1];
 
     if (!found || hp_code_normalise(category, code) == 0)
         return 0;

@@ -26,13 +26,13 @@ extern const unsigned char hp_embed_vocabulary[];
 extern const size_t hp_embed_vocabulary_size;
 
 struct spelling {
-    char code[HP_CODE_BYTES_MAX + 1];
+    char code[HP_VOCABULARY_BYTES_MAX + 1];
     int number;
 };
 
 struct table {
     int count;
-    char names[HP_VOCABULARY_CODES_MAX][HP_CODE_BYTES_MAX + 1];
+    char names[HP_VOCABULARY_CODES_MAX][HP_VOCABULARY_BYTES_MAX + 1];
     uint64_t implied[HP_VOCABULARY_CODES_MAX];
     struct spelling *spellings;
     size_t spelling_count;
@@ -50,11 +50,12 @@ struct reader { /* where errors are */
 };
 
 size_t
-hp_code_normalise(struct hp_bytes code, char out[HP_CODE_BYTES_MAX + 1])
+hp_code_normalise(struct hp_bytes code, char out[HP_VOCABULARY_BYTES_MAX + 1])
 {
     code = hp_listing_trim(code);
     out[0] = 0;
-    if (code.size == 0 || code.size > HP_CODE_BYTES_MAX || memchr(code.data, 0, code.size))
+    if (code.size == 0 || code.size > HP_VOCABULARY_BYTES_MAX ||
+        memchr(code.data, 0, code.size))
         return 0;
     for (size_t i = 0; i < code.size; i++) {
         char c = (char)code.data[i];
@@ -89,7 +90,7 @@ find_place(const struct table *table, const char *code)
 static int
 find_code(const struct table *table, struct hp_bytes written)
 {
-    char code[HP_CODE_BYTES_MAX + 1];
+    char code[HP_VOCABULARY_BYTES_MAX + 1];
     size_t place;
 
     if (hp_code_normalise(written, code) == 0)
@@ -102,19 +103,20 @@ find_code(const struct table *table, struct hp_bytes written)
 
 /* Normalises a code of the text, which holds none of the text's own marks. */
 static enum hp_status
-read_code(struct reader *reader, struct hp_bytes written, char code[HP_CODE_BYTES_MAX + 1])
+read_code(
+    struct reader *reader, struct hp_bytes written, char code[HP_VOCABULARY_BYTES_MAX + 1])
 {
     if (hp_code_normalise(written, code) > 0 && !strpbrk(code, ",=>"))
         return HP_OK;
     return hp_fail(reader->error, HP_USAGE, "%s:%d: a code has 1 to %d bytes, not '%.*s'",
-        reader->name, reader->line, HP_CODE_BYTES_MAX, HP_BYTES_FORMAT(written));
+        reader->name, reader->line, HP_VOCABULARY_BYTES_MAX, HP_BYTES_FORMAT(written));
 }
 
 /* Keeps (1). */
 static enum hp_status
 add_spelling(struct table *table, struct hp_bytes written, int number, struct reader *reader)
 {
-    char code[HP_CODE_BYTES_MAX + 1];
+    char code[HP_VOCABULARY_BYTES_MAX + 1];
     struct spelling *at;
     size_t place;
     int owner = find_code(table, written);
@@ -142,7 +144,7 @@ add_spelling(struct table *table, struct hp_bytes written, int number, struct re
 static enum hp_status
 add_name(struct table *table, struct hp_bytes written, struct reader *reader, int *number)
 {
-    char code[HP_CODE_BYTES_MAX + 1];
+    char code[HP_VOCABULARY_BYTES_MAX + 1];
 
     *number = find_code(table, written);
     if (read_code(reader, written, code))

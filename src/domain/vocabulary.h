@@ -25,7 +25,7 @@
 #include "domain/event.h"
 
 #define HP_VOCABULARY_CODES_MAX 64 /* allergens, and diets: one bit each */
-#define HP_CODE_BYTES_MAX       64
+#define HP_VOCABULARY_BYTES_MAX 64
 #define HP_CODE_UNKNOWN         (-1)
 
 struct hp_vocabulary; /* opaque */
@@ -105,8 +105,9 @@ hp_diets_suit(uint64_t item_diets, struct hp_diets wanted)
 
 /*
  * The comparable form of a code: trimmed, ASCII lower case, `_` and space as `-`. Returns its
- * size, or 0 when nothing is left, or it holds a zero byte or more than HP_CODE_BYTES_MAX.
+ * size, or 0 when nothing is left, or it holds a zero byte or more than
+ * HP_VOCABULARY_BYTES_MAX.
  */
-size_t hp_code_normalise(struct hp_bytes code, char out[HP_CODE_BYTES_MAX + 1]);
+size_t hp_code_normalise(struct hp_bytes code, char out[HP_VOCABULARY_BYTES_MAX + 1]);
 
 #endif
