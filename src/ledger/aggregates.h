@@ -50,6 +50,20 @@ struct hp_user_item {
     bool sampled;        /* in H_u */
 };
 
+/* A line of a live order; `basket` is its place in hp_baskets.orders. */
+struct hp_basket_line {
+    struct hp_bytes item_id;
+    size_t basket;
+};
+
+/* The live orders in the order of (ordered_at, order_id), and all their lines by item. */
+struct hp_baskets {
+    const struct hp_user_order **orders;
+    size_t order_count;
+    const struct hp_basket_line *lines; /* sorted by (item id, basket) */
+    size_t line_count;
+};
+
 struct hp_aggregate {
     int64_t order_count;        /* N_u: live orders, the baskets of the purchase rate */
     int64_t choice_count;       /* sum of hp_user_item_count() over the items */
@@ -58,6 +72,7 @@ struct hp_aggregate {
     int64_t latest_order_at;
     const struct hp_user_item *items; /* sorted by id; ordered ones and those reacted to */
     size_t item_count;
+    const struct hp_baskets *baskets; /* only when built, not when decoded */
 };
 
 /* c_uj: live orders that hold the item, and one for a positive reaction. */

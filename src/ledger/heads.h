@@ -52,9 +52,9 @@ struct hp_shares {
     size_t count;
 };
 
-/* One user's shares; `aggregate` was built from the same facts. */
-void hp_shares_build(const struct hp_user_facts *facts, const struct hp_aggregate *aggregate,
-    struct hp_arena *arena, struct hp_shares *shares);
+/* One user's shares; the aggregate was built, not decoded. */
+void hp_shares_build(
+    const struct hp_aggregate *aggregate, struct hp_arena *arena, struct hp_shares *shares);
 
 /* after - before, without items that stay the same. */
 void hp_shares_difference(const struct hp_shares *before, const struct hp_shares *after,
