@@ -44,7 +44,7 @@ int64_t hp_rate_score(
     const struct hp_rate_input *input, const struct hp_rate_constants *constants);
 
 /* (hits + 20 rho_0) / (opportunities + 20) against rho_0 = all_hits / all_opportunities, in
- * micros; 1,000,000 when nothing was ever bought again. */
+ * micros; 1,000,000 when nothing was ever bought again or the numbers make no sense. */
 int64_t hp_rate_repurchase(
     int64_t hits, int64_t opportunities, int64_t all_hits, int64_t all_opportunities);
 
