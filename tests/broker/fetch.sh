@@ -69,7 +69,7 @@ fetch_kafka() {
     need_command mvn java
     say "fetching Apache Kafka $KAFKA_VERSION (45 MB)"
     rm -rf "$KAFKA_JARS"
-    twice mvn -q -B -f "$HERE/pom.xml" $MAVEN_RESOLVE:copy-dependencies \
+    twice mvn -q -B -Dstyle.color=never -f "$HERE/pom.xml" $MAVEN_RESOLVE:copy-dependencies \
         -DincludeScope=runtime "-DoutputDirectory=$KAFKA_JARS" >&2 ||
         missing "Apache Kafka could not be fetched"
     matches "$HERE/kafka.lock" "$KAFKA_JARS" || die "$KAFKA_JARS differs from kafka.lock"
@@ -81,7 +81,7 @@ fetch_registry() {
     say "fetching Apicurio Registry $REGISTRY_VERSION (108 MB)"
     rm -rf "$REGISTRY_HOME"
     mkdir -p "$REGISTRY_HOME/archive"
-    twice mvn -q -B $MAVEN_COPY:copy \
+    twice mvn -q -B -Dstyle.color=never $MAVEN_COPY:copy \
         -Dartifact=io.apicurio:apicurio-registry-app:$REGISTRY_VERSION:tar.gz:all \
         "-DoutputDirectory=$REGISTRY_HOME/archive" >&2 ||
         missing "Apicurio Registry could not be fetched"
