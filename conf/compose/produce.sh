@@ -10,7 +10,7 @@ SEED=${SEED:-1}
 USERS=${USERS:-50}
 ORDERS=${ORDERS:-10}
 PAUSE=${PAUSE:-2}
-CONF=${HAMPER_CONF:-conf/compose/hamper.conf}
+CONF=conf/compose/hamper.conf
 
 # events WHAT COUNT: made-up events of one kind on standard output.
 events() {
