@@ -13,7 +13,7 @@
  *      of an order;
  *  (3) nothing depends on addresses, floats or the clock.
  *
- * An event costs about 3 us, nearly all of it weighing the shelf for an order.
+ * An event costs about 5 us, nearly all of it weighing the shelf for an order.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
