@@ -64,8 +64,8 @@ check_categories(const struct hp_pack_instance *in, struct hp_error *error)
     for (size_t c = 0; c < in->category_count; c++) {
         const struct hp_pack_category *category = &in->categories[c];
 
-        if (category->min < 0)
-            return bad(error, "categories", c, "min", "negative");
+        if (!IN(category->min, 0, HP_QUANTITY_MAX))
+            return bad(error, "categories", c, "min", "out of range");
         if (category->max < 0)
             return bad(error, "categories", c, "max", "negative");
         if (category->bonus_count > HP_PACK_BONUS_MAX)
@@ -125,8 +125,10 @@ check_rules(const struct hp_pack_instance *in, struct hp_error *error)
     for (size_t r = 0; r < in->rule_count; r++) {
         const struct hp_pack_rule *rule = &in->rules[r];
 
-        if (rule->min < 0 || rule->max < 0)
-            return bad(error, "rules", r, rule->min < 0 ? "min" : "max", "negative");
+        if (!IN(rule->min, 0, HP_QUANTITY_MAX))
+            return bad(error, "rules", r, "min", "out of range");
+        if (rule->max < 0)
+            return bad(error, "rules", r, "max", "negative");
         for (size_t k = 0; k < rule->item_count; k++)
             if (rule->items[k] >= in->item_count)
                 return bad(error, "rules", r, "items", "no such item");

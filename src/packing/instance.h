@@ -26,7 +26,7 @@
 #define HP_PACK_CATEGORIES_MAX 128
 #define HP_PACK_RULES_MAX      32
 #define HP_PACK_RESOURCES_MAX  8
-#define HP_PACK_UNITS_MAX      100 /* per box; HP_BOX_UNITS_MAX is what the stream serves */
+#define HP_PACK_UNITS_MAX      64 /* per box; HP_BOX_UNITS_MAX is what the stream serves */
 #define HP_PACK_LADDER_MAX     16
 #define HP_PACK_EARLIER_MAX    16
 #define HP_PACK_BONUS_MAX      HP_PACK_UNITS_MAX

@@ -1,0 +1,414 @@
+/* packing/core.c - see the header. SPDX-License-Identifier: Apache-2.0 */
+#include "packing/core.h"
+
+#define SCORE_BITS 24 /* |gain| + |all weights| of a column stay below 2^24 */
+#define POINTS_MAX (1 << 26)
+
+int32_t
+hp_core_points(int64_t price, int64_t rate)
+{
+    int64_t points = price * rate >> HP_CORE_RATE_BITS;
+
+    if (points > POINTS_MAX)
+        return POINTS_MAX;
+    return points < -POINTS_MAX ? -POINTS_MAX : (int32_t)points;
+}
+
+static int64_t
+magnitude(int64_t value)
+{
+    return value < 0 ? -value : value;
+}
+
+static int64_t
+column_gain(const struct hp_core *core, uint32_t column)
+{
+    const struct hp_problem *problem = core->problem;
+    uint32_t i = core->item[column];
+    const struct hp_pack_item *item = &problem->instance->items[problem->source[i]];
+    size_t repeat = (size_t)core->copy[column];
+
+    if (repeat == 0)
+        return core->gain[i] + problem->self[i];
+    return repeat <= item->repeat_count ? item->repeat_gains[repeat - 1] : 0;
+}
+
+/* By item: its first column + 1, or 0. */
+static void
+map_items(const struct hp_core *core, uint32_t *column_of)
+{
+    for (uint32_t j = 0; j < core->count; j++)
+        if (core->copy[j] == 0)
+            column_of[core->item[j]] = j + 1;
+}
+
+static uint32_t
+shift_for(const struct hp_core *core, const uint32_t *column_of)
+{
+    const struct hp_problem *problem = core->problem;
+    int64_t most = 0;
+    uint32_t shift = 0;
+
+    for (uint32_t j = 0; j < core->count; j++) {
+        uint32_t i = core->item[j];
+        int64_t sum = magnitude(column_gain(core, j));
+
+        for (uint32_t p = problem->pair_start[i]; p < problem->pair_start[i + 1]; p++)
+            if (column_of[problem->pair_item[p]])
+                sum += magnitude(problem->pair_weight[p]);
+        most = sum > most ? sum : most;
+    }
+    for (size_t c = 0; c < problem->instance->category_count; c++)
+        if (problem->instance->categories[c].bonus_count &&
+            problem->instance->categories[c].bonus[0] > most)
+            most = problem->instance->categories[c].bonus[0];
+    while (most >> shift >= 1 << SCORE_BITS)
+        shift++;
+    return shift;
+}
+
+static void
+fill_weights(struct hp_core *core, const uint32_t *column_of)
+{
+    const struct hp_problem *problem = core->problem;
+    uint32_t stride = core->padded;
+
+    core->weight = HP_ARENA_ARRAY(problem->arena, (size_t)stride * stride, int32_t);
+    for (uint32_t j = 0; j < core->count; j++) {
+        uint32_t i = core->item[j];
+        int32_t *row = core->weight + (size_t)j * stride;
+
+        if (core->copy[j] > 0) {
+            row[j - 1] = HP_CORE_CLASH;
+            core->weight[(size_t)(j - 1) * stride + j] = HP_CORE_CLASH;
+            continue;
+        }
+        for (uint32_t p = problem->pair_start[i]; p < problem->pair_start[i + 1]; p++) {
+            uint32_t other = column_of[problem->pair_item[p]];
+
+            if (other)
+                row[other - 1] += (int32_t)(problem->pair_weight[p] / (1 << core->shift));
+        }
+    }
+}
+
+/* Two of a family clash. Families with one column in the core are the rule. */
+static void
+fill_clashes(struct hp_core *core)
+{
+    const struct hp_problem *problem = core->problem;
+    uint32_t *last = HP_ARENA_ARRAY(problem->arena, problem->family_count, uint32_t);
+    uint32_t before[HP_CORE_MAX];
+
+    for (uint32_t j = 0; j < core->count; j++) {
+        uint32_t family = problem->family[core->item[j]];
+
+        if (core->copy[j] > 0)
+            continue;
+        before[j] = last[family];
+        last[family] = j + 1;
+        for (uint32_t k = before[j]; k; k = before[k - 1]) {
+            core->weight[(size_t)j * core->padded + k - 1] = -HP_CORE_CLASH;
+            core->weight[(size_t)(k - 1) * core->padded + j] = -HP_CORE_CLASH;
+        }
+    }
+}
+
+static uint32_t
+kind_of(struct hp_core *core, const struct hp_rowset *rows)
+{
+    uint32_t words = core->problem->row_words;
+
+    for (uint32_t kind = 0; kind < core->kind_count; kind++)
+        if (memcmp(&core->kind_rows[kind], rows, words * sizeof(uint64_t)) == 0)
+            return kind;
+    core->kind_rows[core->kind_count] = *rows;
+    core->kind_columns[core->kind_count] = (struct hp_columns){0};
+    return core->kind_count++;
+}
+
+void
+hp_core_build(struct hp_core *core)
+{
+    const struct hp_problem *problem = core->problem;
+    uint32_t *column_of = HP_ARENA_ARRAY(problem->arena, problem->item_count, uint32_t);
+    int64_t total = 1;
+
+    core->padded = (core->count + 7) / 8 * 8;
+    core->kind_count = 0;
+    core->pinned = (struct hp_columns){0};
+    map_items(core, column_of);
+    core->shift = shift_for(core, column_of);
+    for (uint32_t j = 0; j < core->count; j++) {
+        uint32_t i = core->item[j];
+        int32_t gain = (int32_t)(column_gain(core, j) / (INT64_C(1) << core->shift));
+
+        core->price[j] = problem->price[i];
+        core->category[j] = problem->category[i];
+        core->base[j] = core->copy[j] ? gain - HP_CORE_CLASH : gain;
+        core->kind[j] =
+            kind_of(core, core->copy[j] ? &problem->unit_rows[i] : &problem->first_rows[i]);
+        hp_columns_flip(&core->kind_columns[core->kind[j]], j);
+        if (problem->must[i] && core->copy[j] == 0)
+            hp_columns_flip(&core->pinned, j);
+        if (core->price[j] > total)
+            total = core->price[j];
+    }
+    for (uint32_t j = core->count; j < core->padded; j++) {
+        core->category[j] = -1;
+        core->base[j] = 0;
+        core->price[j] = 0;
+    }
+    core->rate_max = (INT64_C(1) << 61) / (total * (HP_PACK_UNITS_MAX + 1));
+    fill_weights(core, column_of);
+    fill_clashes(core);
+    hp_core_reset(core);
+}
+
+void
+hp_core_reset(struct hp_core *core)
+{
+    memset(core->units, 0, core->problem->instance->category_count * sizeof(*core->units));
+    memset(core->row, 0, core->problem->row_count * sizeof(*core->row));
+    memset(core->use, 0, sizeof(core->use));
+    core->chosen = (struct hp_columns){0};
+    core->cost = 0;
+    core->value = 0;
+    for (uint32_t j = 0; j < core->count; j++)
+        core->add[j] = core->base[j] + hp_core_bonus(core, core->category[j], 0);
+    for (uint32_t j = core->count; j < core->padded; j++)
+        core->add[j] = 0;
+    for (uint32_t w = 0; w < HP_CORE_WORDS; w++)
+        for (uint64_t bits = core->pinned.word[w]; bits; bits &= bits - 1)
+            hp_core_put(core, w * 64 + (uint32_t)__builtin_ctzll(bits));
+}
+
+int32_t
+hp_core_bonus(const struct hp_core *core, int32_t category, int32_t units)
+{
+    const struct hp_pack_category *entry = &core->problem->instance->categories[category];
+
+    if (units < 0 || (size_t)units >= entry->bonus_count)
+        return 0;
+    return (int32_t)(entry->bonus[units] >> core->shift);
+}
+
+int32_t
+hp_core_same(const struct hp_core *core, int32_t category)
+{
+    int32_t units = core->units[category];
+
+    return hp_core_bonus(core, category, units - 1) - hp_core_bonus(core, category, units);
+}
+
+int32_t
+hp_core_worth(const struct hp_core *core, uint32_t column)
+{
+    return core->add[column] + hp_core_same(core, core->category[column]);
+}
+
+/* add[] after `column` came (sign 1) or went (-1), and its category's next bonus changed. */
+static void
+update_add(struct hp_core *core, uint32_t column, int32_t sign, int32_t bonus)
+{
+    const int32_t *row = core->weight + (size_t)column * core->padded;
+    int32_t category = core->category[column];
+
+    for (uint32_t j = 0; j < core->padded; j++)
+        core->add[j] += sign * row[j] + (core->category[j] == category ? bonus : 0);
+}
+
+static void
+update_rows(struct hp_core *core, uint32_t column, int32_t sign)
+{
+    const struct hp_problem *problem = core->problem;
+    const struct hp_rowset *rows = &core->kind_rows[core->kind[column]];
+
+    for (uint32_t w = 0; w < problem->row_words; w++)
+        for (uint64_t bits = rows->word[w]; bits; bits &= bits - 1)
+            core->row[w * 64 + (uint32_t)__builtin_ctzll(bits)] += sign;
+    for (size_t r = 0; r < problem->instance->resource_count; r++)
+        core->use[r] += sign * hp_problem_use(problem, core->item[column], r);
+    core->cost += sign * core->price[column];
+    hp_columns_flip(&core->chosen, column);
+}
+
+void
+hp_core_put(struct hp_core *core, uint32_t column)
+{
+    int32_t category = core->category[column];
+
+    core->value += core->add[column];
+    core->units[category]++;
+    update_add(core, column, 1, -hp_core_same(core, category));
+    update_rows(core, column, 1);
+}
+
+void
+hp_core_remove(struct hp_core *core, uint32_t column)
+{
+    int32_t category = core->category[column];
+
+    update_add(core, column, -1, hp_core_same(core, category));
+    core->units[category]--;
+    core->value -= core->add[column];
+    update_rows(core, column, -1);
+}
+
+static bool
+capacities_allow(const struct hp_core *core, uint32_t column)
+{
+    const struct hp_pack_instance *in = core->problem->instance;
+
+    for (size_t r = 0; r < in->resource_count; r++)
+        if (core->use[r] + hp_problem_use(core->problem, core->item[column], r) >
+            in->resources[r].max)
+            return false;
+    return true;
+}
+
+bool
+hp_core_fits(const struct hp_core *core, uint32_t column)
+{
+    const struct hp_problem *problem = core->problem;
+    const struct hp_rowset *rows = &core->kind_rows[core->kind[column]];
+
+    for (uint32_t w = 0; w < problem->row_words; w++)
+        for (uint64_t bits = rows->word[w]; bits; bits &= bits - 1) {
+            uint32_t row = w * 64 + (uint32_t)__builtin_ctzll(bits);
+
+            if (core->row[row] >= problem->row_max[row])
+                return false;
+        }
+    return capacities_allow(core, column);
+}
+
+bool
+hp_core_filled(const struct hp_core *core)
+{
+    for (uint32_t row = 0; row < core->problem->share_row; row++)
+        if (core->row[row] < core->problem->row_min[row])
+            return false;
+    return true;
+}
+
+/* Which kinds may come in; with `needed`, only those that help a row below its minimum. */
+static struct hp_columns
+columns_open(const struct hp_core *core, bool needed)
+{
+    const struct hp_problem *problem = core->problem;
+    struct hp_rowset full = {{0}};
+    struct hp_rowset under = {{0}};
+    struct hp_columns open = {{0}};
+
+    for (uint32_t row = 0; row < problem->row_count; row++) {
+        if (core->row[row] >= problem->row_max[row])
+            hp_rowset_add(&full, row);
+        if (row > 0 && core->row[row] < problem->row_min[row])
+            hp_rowset_add(&under, row);
+    }
+    for (uint32_t kind = 0; kind < core->kind_count; kind++) {
+        uint64_t blocked = 0;
+        uint64_t helps = 0;
+
+        for (uint32_t w = 0; w < problem->row_words; w++) {
+            blocked |= core->kind_rows[kind].word[w] & full.word[w];
+            helps |= core->kind_rows[kind].word[w] & under.word[w];
+        }
+        if (blocked || (needed && !helps))
+            continue;
+        for (uint32_t w = 0; w < HP_CORE_WORDS; w++)
+            open.word[w] |= core->kind_columns[kind].word[w];
+    }
+    for (uint32_t w = 0; w < HP_CORE_WORDS; w++)
+        open.word[w] &= ~core->chosen.word[w];
+    return open;
+}
+
+#define NONE UINT32_MAX
+
+static uint32_t
+best_column(const struct hp_core *core, const int32_t *points, bool needed, int32_t *score)
+{
+    struct hp_columns open = columns_open(core, needed);
+    bool limited = core->problem->instance->resource_count > 0;
+    uint32_t best = NONE;
+
+    for (uint32_t w = 0; w < HP_CORE_WORDS; w++)
+        for (uint64_t bits = open.word[w]; bits; bits &= bits - 1) {
+            uint32_t j = w * 64 + (uint32_t)__builtin_ctzll(bits);
+            int32_t worth = core->add[j] - points[j];
+
+            if (core->add[j] < -HP_CORE_CLASH / 2 || (best != NONE && worth <= *score))
+                continue;
+            if (limited && !capacities_allow(core, j))
+                continue;
+            best = j;
+            *score = worth;
+        }
+    return best;
+}
+
+static bool
+needs_rows(const struct hp_core *core)
+{
+    for (uint32_t row = 1; row < core->problem->share_row; row++)
+        if (core->row[row] < core->problem->row_min[row])
+            return true;
+    return false;
+}
+
+bool
+hp_core_fill(struct hp_core *core, int64_t rate)
+{
+    int32_t points[HP_CORE_MAX];
+
+    for (uint32_t j = 0; j < core->count; j++)
+        points[j] = hp_core_points(core->price[j], rate);
+    while (core->row[0] < core->problem->row_max[0]) {
+        bool needed = needs_rows(core);
+        int32_t score = 0;
+        uint32_t j = best_column(core, points, needed, &score);
+
+        if (j == NONE)
+            break;
+        if (!needed && score <= 0 && core->row[0] >= core->problem->row_min[0])
+            break;
+        hp_core_put(core, j);
+    }
+    return hp_core_filled(core);
+}
+
+void
+hp_core_load(struct hp_core *core, const struct hp_content *box)
+{
+    uint32_t k = 0;
+
+    hp_core_reset(core);
+    for (uint32_t j = 0; j < core->count; j++) {
+        while (k < box->count && box->item[k] < core->item[j])
+            k++;
+        if (k == box->count)
+            break;
+        if (box->item[k] == core->item[j] && core->copy[j] < box->quantity[k] &&
+            !hp_columns_has(&core->chosen, j))
+            hp_core_put(core, j);
+    }
+}
+
+void
+hp_core_save(const struct hp_core *core, struct hp_content *box)
+{
+    box->count = 0;
+    for (uint32_t w = 0; w < HP_CORE_WORDS; w++)
+        for (uint64_t bits = core->chosen.word[w]; bits; bits &= bits - 1) {
+            uint32_t j = w * 64 + (uint32_t)__builtin_ctzll(bits);
+
+            if (core->copy[j] > 0) {
+                box->quantity[box->count - 1]++;
+                continue;
+            }
+            box->item[box->count] = core->item[j];
+            box->quantity[box->count++] = 1;
+        }
+}

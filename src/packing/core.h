@@ -1,0 +1,106 @@
+/*
+ * packing/core.h - the few dozen columns a search looks at, and a box being changed.
+ *
+ * A *column* is one copy of one item. What two columns mean to each other is one number in a
+ * dense matrix: the pair's weight, -CLASH for two of a family, +CLASH between a copy and the
+ * next (whose own worth starts at -CLASH, so that it is worth something only beside it). With
+ * that, the worth of adding column j to the box is one array entry, add[j], kept up to date
+ * by one row addition a change.
+ *
+ * All numbers inside are 32 bit: values are shifted right until everything fits. The box that
+ * comes out is valued again in full precision by the caller.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef HP_PACKING_CORE_H
+#define HP_PACKING_CORE_H
+
+#include "packing/problem.h"
+
+#define HP_CORE_MAX       128 /* columns; whole lanes and whole words */
+#define HP_CORE_WORDS     (HP_CORE_MAX / 64)
+#define HP_CORE_CLASH     (1 << 28)
+#define HP_CORE_RATE_BITS 16 /* a rate is points per unit of money, times 2^16 */
+
+struct hp_columns { /* a set of columns */
+    uint64_t word[HP_CORE_WORDS];
+};
+
+static inline bool
+hp_columns_has(const struct hp_columns *set, uint32_t column)
+{
+    return set->word[column >> 6] >> (column & 63) & 1;
+}
+
+static inline void
+hp_columns_flip(struct hp_columns *set, uint32_t column)
+{
+    set->word[column >> 6] ^= UINT64_C(1) << (column & 63);
+}
+
+struct hp_core {
+    const struct hp_problem *problem;
+    const int64_t *gain; /* by item, this slot's */
+    int64_t low;
+    int64_t high;
+    uint32_t shift;
+    int64_t rate_max; /* greatest rate that cannot overflow */
+
+    uint32_t count;
+    uint32_t padded; /* count rounded up to whole lanes */
+    uint32_t item[HP_CORE_MAX];
+    int32_t copy[HP_CORE_MAX];
+    int64_t price[HP_CORE_MAX];
+    int32_t category[HP_CORE_MAX];
+    int32_t base[HP_CORE_MAX];
+    int32_t *weight; /* padded x padded */
+    struct hp_columns pinned;
+
+    uint32_t kind[HP_CORE_MAX]; /* columns with equal rows are of one kind */
+    uint32_t kind_count;
+    struct hp_rowset kind_rows[HP_CORE_MAX];
+    struct hp_columns kind_columns[HP_CORE_MAX];
+
+    /* The box being changed. */
+    struct hp_columns chosen;
+    int32_t add[HP_CORE_MAX]; /* worth of one more; for a chosen one see hp_core_worth() */
+    int32_t units[HP_PACK_CATEGORIES_MAX];
+    int32_t row[HP_ROWS_MAX];
+    int64_t use[HP_PACK_RESOURCES_MAX];
+    int64_t cost;
+    int64_t value; /* shifted */
+};
+
+/* Takes over the columns listed in item/copy[0 .. count) (sorted, without repetition, every
+ * copy after the one before it, all musts among them) and empties the box but for musts. */
+void hp_core_build(struct hp_core *core);
+void hp_core_reset(struct hp_core *core);
+
+void hp_core_put(struct hp_core *core, uint32_t column);
+void hp_core_remove(struct hp_core *core, uint32_t column);
+
+/* The bonus of a category's (units + 1)-th unit, shifted. */
+int32_t hp_core_bonus(const struct hp_core *core, int32_t category, int32_t units);
+/* What the box would lose without the chosen column. */
+int32_t hp_core_worth(const struct hp_core *core, uint32_t column);
+/* What an exchange gains over worth and add when both are of one category: one marginal bonus.
+ */
+int32_t hp_core_same(const struct hp_core *core, int32_t category);
+
+/* Row and capacity rules allow `column` in. */
+bool hp_core_fits(const struct hp_core *core, uint32_t column);
+/* Minima are reached (maxima always hold). */
+bool hp_core_filled(const struct hp_core *core);
+
+/* Fills the box up: first what minima need, then while the worth exceeds the price at `rate`.
+ * False when a minimum cannot be reached this way. */
+bool hp_core_fill(struct hp_core *core, int64_t rate);
+
+/* Empties the box and puts the content in, as far as it is among the columns. */
+void hp_core_load(struct hp_core *core, const struct hp_content *box);
+void hp_core_save(const struct hp_core *core, struct hp_content *box);
+
+/* Price in shifted points at a rate, at most 2^26 either way. */
+int32_t hp_core_points(int64_t price, int64_t rate);
+
+#endif

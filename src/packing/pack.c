@@ -1,0 +1,165 @@
+/* packing/pack.c - slots in order, ladders, the answer. SPDX-License-Identifier: Apache-2.0 */
+#include "packing/pack.h"
+
+#include "packing/advice.h"
+#include "packing/bound.h"
+#include "packing/cheapest.h"
+#include "packing/explain.h"
+#include "packing/search.h"
+
+const char *
+hp_pack_obstacle_name(enum hp_pack_obstacle obstacle)
+{
+    static const char *const names[] = {"", "BUDGET_TOO_LOW", "FILL_UNREACHABLE",
+        "SHARING_EXHAUSTED", "CONTRADICTION", "MUST_CONFLICT", "CATEGORY_UNFILLABLE",
+        "RULE_UNFILLABLE", "COUNT_UNREACHABLE", "RESOURCES_EXHAUSTED", "RULES_CONTRADICT",
+        "SEARCH_LIMIT"};
+
+    return (size_t)obstacle < HP_ARRAY_SIZE(names) ? names[obstacle] : "";
+}
+
+const char *
+hp_pack_code_name(enum hp_pack_code code)
+{
+    static const char *const names[] = {
+        "FILL", "COVERS", "GOES_WITH", "MUST", "DIFFERS", "BECAUSE", "NEW_TO_YOU"};
+
+    return (size_t)code < HP_ARRAY_SIZE(names) ? names[code] : "";
+}
+
+struct packing { /* one call of hp_pack_solve() */
+    const struct hp_pack_instance *instance;
+    struct hp_arena *arena;
+    struct hp_problem problem;
+    int64_t steps; /* left for exact searches */
+    struct hp_pack_box boxes[HP_BOXES_MAX];
+    struct hp_content contents[HP_BOXES_MAX];
+    uint32_t slots[HP_BOXES_MAX];
+    uint32_t count;
+    struct hp_pack_missing missing[HP_BOXES_MAX];
+    uint32_t missing_count;
+};
+
+static const int64_t *
+slot_gains(struct packing *packing, const struct hp_pack_slot *slot)
+{
+    const struct hp_problem *problem = &packing->problem;
+    int64_t *gains;
+
+    if (!slot->gains)
+        return problem->gain;
+    gains = HP_ARENA_ARRAY(packing->arena, problem->item_count, int64_t);
+    for (uint32_t i = 0; i < problem->item_count; i++)
+        gains[i] = slot->gains[problem->source[i]];
+    return gains;
+}
+
+/* The best box of one window. When the search meets none, the exact search decides. */
+static enum hp_verdict
+fill_slot(struct packing *packing, const struct hp_slot_task *task, struct hp_best *best)
+{
+    enum hp_verdict verdict;
+
+    best->found = false;
+    if (task->low > task->high || packing->problem.obstacle != HP_PACK_NO_OBSTACLE)
+        return HP_VERDICT_IMPOSSIBLE;
+    hp_slot_search(task, best);
+    if (best->found)
+        return HP_VERDICT_FOUND;
+    verdict =
+        hp_window_find(&packing->problem, task->low, task->high, &packing->steps, &best->box);
+    if (verdict != HP_VERDICT_FOUND)
+        return verdict;
+    best->found = true;
+    best->cost = hp_content_cost(&packing->problem, &best->box);
+    best->value = hp_content_value(&packing->problem, task->gain, &best->box);
+    hp_slot_search(task, best);
+    return HP_VERDICT_FOUND;
+}
+
+static void
+keep_box(struct packing *packing, const struct hp_slot_task *task, const struct hp_best *best,
+    uint32_t slot, uint32_t step)
+{
+    struct hp_pack_box *box = &packing->boxes[packing->count];
+    struct hp_explained what = {.problem = &packing->problem,
+        .gain = task->gain,
+        .box = &packing->contents[packing->count],
+        .slot = slot,
+        .before = packing->contents,
+        .before_slots = packing->slots,
+        .before_count = packing->count};
+
+    HP_ASSERT(hp_content_valid(&packing->problem, &best->box));
+    HP_ASSERT(best->cost >= task->low && best->cost <= task->high);
+    packing->contents[packing->count] = best->box;
+    packing->slots[packing->count] = slot;
+    *box = (struct hp_pack_box){
+        .slot = slot, .cost = best->cost, .value = best->value, .fill_step = step};
+    if (packing->instance->want_bound) {
+        box->bounded = true;
+        box->bound = hp_slot_bound(task);
+    }
+    hp_explain_box(&what, box);
+    packing->count++;
+    hp_problem_share(&packing->problem, &best->box);
+}
+
+static void
+pack_slot(struct packing *packing, uint32_t slot)
+{
+    const struct hp_pack_slot *entry = &packing->instance->slots[slot];
+    uint32_t steps = entry->ladder_count ? (uint32_t)entry->ladder_count : 1;
+    struct hp_slot_task task = {
+        .problem = &packing->problem, .gain = slot_gains(packing, entry), .high = entry->max};
+    enum hp_verdict verdict = HP_VERDICT_IMPOSSIBLE;
+    bool open = false;
+    struct hp_best best;
+
+    for (uint32_t step = 0; step < steps; step++) {
+        task.low = entry->ladder_count ? entry->ladder[step] : entry->min;
+        verdict = fill_slot(packing, &task, &best);
+        if (verdict == HP_VERDICT_FOUND) {
+            keep_box(packing, &task, &best, slot, step);
+            return;
+        }
+        open = open || verdict == HP_VERDICT_OPEN;
+    }
+    packing->missing[packing->missing_count++] = (struct hp_pack_missing){slot,
+        hp_advice_slot(packing->instance, &packing->problem, slot, open, &packing->steps)};
+}
+
+/* What to blame when some slot could pay for the cheapest box: the first slot that could. */
+static enum hp_pack_obstacle
+first_obstacle(const struct packing *packing)
+{
+    for (uint32_t k = 0; k < packing->missing_count; k++)
+        if (packing->missing[k].obstacle != HP_PACK_BUDGET_TOO_LOW)
+            return packing->missing[k].obstacle;
+    return HP_PACK_BUDGET_TOO_LOW;
+}
+
+#define EXACT_STEPS 100000
+
+void
+hp_pack_solve(const struct hp_pack_instance *instance, struct hp_arena *arena,
+    struct hp_pack_answer *answer)
+{
+    struct packing *packing = HP_ARENA_NEW(arena, struct packing);
+
+    packing->instance = instance;
+    packing->arena = arena;
+    packing->steps = EXACT_STEPS;
+    hp_problem_build(&packing->problem, instance, arena);
+    for (uint32_t slot = 0; slot < instance->slot_count; slot++)
+        pack_slot(packing, slot);
+    *answer = (struct hp_pack_answer){.boxes = packing->boxes,
+        .box_count = packing->count,
+        .missing = packing->missing,
+        .missing_count = packing->missing_count};
+    answer->status = packing->missing_count == 0 ? HP_PACK_OK
+                     : packing->count            ? HP_PACK_PARTIAL
+                                                 : HP_PACK_INFEASIBLE;
+    if (answer->status == HP_PACK_INFEASIBLE)
+        hp_advice_give(instance, arena, first_obstacle(packing), &answer->advice);
+}

@@ -1,0 +1,23 @@
+/*
+ * packing/search.h - a good box for one slot: price of money, core, tabu, recentre, seeds.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef HP_PACKING_SEARCH_H
+#define HP_PACKING_SEARCH_H
+
+#include "packing/tabu.h"
+
+struct hp_slot_task {
+    const struct hp_problem *problem;
+    const int64_t *gain; /* by item of the problem */
+    int64_t low;
+    int64_t high;
+};
+
+/* Looks for the best box of the slot. When `best` already holds one (in the window and valid),
+ * the search begins there and only improves. `best->found` stays false when no box was met,
+ * which proves nothing. */
+void hp_slot_search(const struct hp_slot_task *task, struct hp_best *best);
+
+#endif
