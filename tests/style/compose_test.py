@@ -6,6 +6,7 @@ SPDX-License-Identifier: Apache-2.0
 """
 
 import json
+import re
 import subprocess
 import sys
 import unittest
@@ -70,6 +71,20 @@ class EventsFitTheSchemas(unittest.TestCase):
     def test_times_are_now(self):
         for order in events("orders"):
             self.assertTrue(0 <= order["ordered_at"] - NOW * 1000 < 1000)
+
+
+class ThePlatformNamesWhatExists(unittest.TestCase):
+    def test_its_options_are_options(self):
+        known = set(re.findall(r"^#?([a-z.-]+)=", (ROOT / "conf/hamper.conf").read_text(), re.M))
+        used = re.findall(r"^([^#=\s]+)=", (ROOT / "conf/compose/hamper.conf").read_text(), re.M)
+        self.assertTrue(used)
+        self.assertEqual([key for key in used if key not in known], [])
+
+    def test_the_image_is_made_of_files_that_are_here(self):
+        lines = re.findall(r"^COPY (?!--from)(.*) \S+$", (ROOT / "Dockerfile").read_text(), re.M)
+        sources = [word for line in lines for word in line.split()]
+        self.assertTrue(sources)
+        self.assertEqual([name for name in sources if not (ROOT / name).exists()], [])
 
 
 if __name__ == "__main__":
