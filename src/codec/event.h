@@ -43,10 +43,12 @@ HP_MUST_CHECK enum hp_status hp_codec_decode(struct hp_codec *codec, enum hp_rec
     struct hp_error *error);
 
 /*
- * Appends the framed record. HP_BAD_RECORD, and nothing appended: LIMIT, BAD_ENUM, OVERFLOW,
- * BAD_UTF8, NOT_A_NUMBER or TOO_LARGE, for a value the schema or the limits cannot hold.
- * Reasons of a BoxRecommendation beyond HP_REASON_BYTES_TOTAL_MAX are left out, the last ones
- * first; so a recommendation that keeps the limits always fits HP_RECORD_BYTES_MAX.
+ * Appends the framed record. HP_BAD_RECORD, and nothing appended: MISSING_FIELD, BAD_ENUM,
+ * OVERFLOW or TOO_LARGE, for a value the schema cannot hold. Records hamper writes
+ * (BoxRecommendation, ErasureReceipt) must also keep the limits: LIMIT, BAD_UTF8, NOT_A_NUMBER;
+ * for records others write that is what the hp_*_check are for. Reasons of a BoxRecommendation
+ * beyond HP_REASON_BYTES_TOTAL_MAX are left out, the last ones first; so one that keeps the
+ * limits always fits HP_RECORD_BYTES_MAX.
  */
 HP_MUST_CHECK enum hp_status hp_codec_encode(struct hp_codec *codec, enum hp_record_type type,
     const void *record, struct hp_buffer *out, struct hp_error *error);
