@@ -45,6 +45,8 @@ struct hp_flow_options {
     int32_t emit_batch_users;
     int64_t emit_defer_records;
     int32_t privacy_min_buyers;
+    bool eager_rows;      /* batch mode: publish rows at once */
+    int64_t epoch_gap_ms; /* 0: the solver's default */
 };
 
 /* All of `options` points to things that outlive the flow. */
@@ -59,5 +61,7 @@ const struct hp_application *hp_flow_application(struct hp_flow *flow);
 HP_MUST_CHECK enum hp_status hp_flow_views_step(
     struct hp_flow *flow, int timeout_ms, struct hp_error *error);
 bool hp_flow_ready(const struct hp_flow *flow);
+/* The solver, when this worker runs it, has published everything there is. */
+bool hp_flow_settled(struct hp_flow *flow, struct hp_worker *worker);
 
 #endif

@@ -78,7 +78,7 @@ enum hp_flow_store {
     HP_STORE_PROGRESS = 10,  /* catalogue_done, fan-out cursor, sweep */
     HP_STORE_AGGREGATE = 32, /* part(user)                 -> ledger/aggregates.h */
     HP_STORE_HEAD = 33,      /* item                       -> ledger/heads.h */
-    HP_STORE_DIRTY = 34,     /* item -> empty: its head waits for the rows topic (flow/rows.h) */
+    HP_STORE_DIRTY = 34, /* item -> empty: its head waits for the rows topic (flow/rows.h) */
     HP_STORE_ITEM_USERS = 35, /* part(item) part(user)      -> empty; who holds it */
     HP_STORE_QUEUE = 36,      /* u64 since | part(user) -> empty; pending, oldest first */
 };

@@ -1,0 +1,419 @@
+/*
+ * flow/fanout.c - a change of the catalogue finds the users whose boxes it can touch.
+ *
+ * The index item -> users is derived from the standing rows. A task compares each new snapshot
+ * with how far it has walked (offsets of the catalogue's partitions, a fact): items whose last
+ * change of consequence lies at or after that are walked, safety first, then price, then stock,
+ * and every holder is marked pending. The offsets are written when the whole list is walked. A
+ * crash in between walks again from the start of the list; a user recomputed twice gets the
+ * same boxes, and the same boxes are no record. So a crash neither loses a refresh nor repeats
+ * one.
+ *
+ * A task that opens also asks of every item in its index whether the catalogue still has it: a
+ * tombstone may be compacted away while hamper is down.
+ *
+ * Cost: one pass over the snapshot per new snapshot, and HP_FANOUT_STEP index rows a call.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "flow/internal.h"
+
+#include "base/metric.h"
+#include "store/keys.h"
+
+#define HP_FANOUT_STEP   256 /* holders marked in one call */
+#define PROGRESS_VERSION 1
+#define REFRESH_DUE_MS   (2 * 86400000LL)
+
+struct walk_item {
+    struct hp_bytes item_id;
+    int severity;
+    int64_t changed_at;
+};
+
+struct hp_fanout {
+    struct hp_arena arena;
+    struct walk_item *items;
+    size_t count;
+    size_t at;
+    struct hp_buffer cursor; /* key to go on from inside the item in hand; empty: its start */
+    int64_t positions[HP_CATALOGUE_PARTITIONS_MAX]; /* done when the list is walked */
+    int32_t partitions;
+};
+
+static const char catalogue_key[] = "catalogue";
+static const char sweep_key[] = "sweep";
+
+void
+hp_fanout_drop(struct hp_flow_task *own)
+{
+    if (!own->fanout)
+        return;
+    hp_arena_release(&own->fanout->arena);
+    hp_buffer_release(&own->fanout->cursor);
+    free(own->fanout);
+    own->fanout = NULL;
+}
+
+enum hp_status
+hp_fanout_load(struct hp_flow *flow, struct hp_step *step, struct hp_error *error)
+{
+    struct hp_flow_task *own = hp_task_user(hp_step_task(step));
+    struct hp_cursor cursor;
+    struct hp_bytes stored;
+    enum hp_status status;
+    uint16_t count;
+
+    (void)flow;
+    status = hp_step_get(step, HP_STORE_PROGRESS, hp_bytes_text(catalogue_key), &stored, error);
+    if (status || !stored.data)
+        return status;
+    cursor = hp_cursor(stored);
+    if (hp_get_u8(&cursor) != PROGRESS_VERSION)
+        cursor.failed = true;
+    count = hp_get_u16(&cursor);
+    for (int i = 0; i < count && i < HP_CATALOGUE_PARTITIONS_MAX; i++)
+        own->catalogue_done[i] = (int64_t)hp_get_u64(&cursor);
+    if (!hp_cursor_done(&cursor))
+        return hp_fail(
+            error, HP_CORRUPT, "progress row of %zu bytes is malformed", stored.size);
+    return HP_OK;
+}
+
+static enum hp_status
+progress_save(struct hp_step *step, const struct hp_fanout *fanout, struct hp_error *error)
+{
+    struct hp_buffer value = {0};
+    enum hp_status status;
+
+    hp_put_u8(&value, PROGRESS_VERSION);
+    hp_put_u16(&value, (uint16_t)fanout->partitions);
+    for (int i = 0; i < fanout->partitions; i++)
+        hp_put_u64(&value, (uint64_t)fanout->positions[i]);
+    status = hp_step_put(
+        step, HP_STORE_PROGRESS, hp_bytes_text(catalogue_key), hp_buffer_bytes(&value), error);
+    hp_buffer_release(&value);
+    return status;
+}
+
+static int
+compare_items(const void *a, const void *b)
+{
+    const struct walk_item *left = a;
+    const struct walk_item *right = b;
+
+    if (left->severity != right->severity)
+        return left->severity - right->severity;
+    return hp_bytes_compare(left->item_id, right->item_id);
+}
+
+static void
+add_item(struct hp_fanout *fanout, struct hp_bytes item_id, int severity, int64_t changed_at)
+{
+    if ((fanout->count & (fanout->count + 1)) == 0) { /* grows at 0, 1, 3, 7 … */
+        struct walk_item *grown =
+            HP_ARENA_ARRAY(&fanout->arena, 2 * fanout->count + 2, struct walk_item);
+
+        if (fanout->count)
+            memcpy(grown, fanout->items, fanout->count * sizeof(*grown));
+        fanout->items = grown;
+    }
+    fanout->items[fanout->count++] =
+        (struct walk_item){hp_arena_copy(&fanout->arena, item_id), severity, changed_at};
+}
+
+struct absent {
+    struct hp_fanout *fanout;
+    const struct hp_catalogue *catalogue;
+    struct hp_buffer item;
+    struct hp_buffer last;
+};
+
+/* A key of the index: what it holds and nobody sells any more is walked as vanished. */
+static bool
+visit_index(void *context, struct hp_bytes key, struct hp_bytes value)
+{
+    struct absent *absent = context;
+    struct hp_cursor cursor = hp_cursor(key);
+
+    (void)value;
+    if (!hp_key_part_read(&cursor, &absent->item))
+        return true;
+    if (hp_bytes_equal(hp_buffer_bytes(&absent->item), hp_buffer_bytes(&absent->last)))
+        return true;
+    hp_buffer_clear(&absent->last);
+    hp_buffer_append(&absent->last, absent->item.data, absent->item.size);
+    if (!hp_catalogue_find(absent->catalogue, hp_buffer_bytes(&absent->item)))
+        add_item(absent->fanout, hp_buffer_bytes(&absent->item), 0, 0);
+    return true;
+}
+
+static enum hp_status
+add_absent(struct hp_step *step, struct hp_fanout *fanout, const struct hp_catalogue *catalogue,
+    struct hp_error *error)
+{
+    struct absent absent = {.fanout = fanout, .catalogue = catalogue};
+    enum hp_status status = hp_step_scan(step, HP_STORE_ITEM_USERS, hp_bytes("", 0),
+        (struct hp_bytes){0}, visit_index, &absent, error);
+
+    hp_buffer_release(&absent.item);
+    hp_buffer_release(&absent.last);
+    return status;
+}
+
+/* The list of items that changed since what is done. */
+static enum hp_status
+fanout_begin(struct hp_flow_task *own, struct hp_step *step,
+    const struct hp_catalogue *catalogue, struct hp_error *error)
+{
+    struct hp_fanout *fanout = hp_alloc(sizeof(*fanout));
+    enum hp_status status = HP_OK;
+
+    own->fanout = fanout;
+    own->generation = catalogue->generation;
+    fanout->partitions = catalogue->partitions;
+    memcpy(fanout->positions, catalogue->positions, sizeof(fanout->positions));
+    for (size_t i = 0; i < catalogue->count; i++) {
+        const struct hp_shelf *shelf = catalogue->shelves[i];
+
+        if (shelf->material_at >= own->catalogue_done[shelf->partition])
+            add_item(fanout, shelf->item.item_id, shelf->severity, shelf->changed_at);
+    }
+    if (!own->absent_checked)
+        status = add_absent(step, fanout, catalogue, error);
+    own->absent_checked = true;
+    if (fanout->count)
+        qsort(fanout->items, fanout->count, sizeof(*fanout->items), compare_items);
+    return status;
+}
+
+struct holders {
+    struct hp_arena *arena;
+    struct hp_bytes *keys;
+    size_t count;
+    size_t max;
+};
+
+static bool
+visit_holder(void *context, struct hp_bytes key, struct hp_bytes value)
+{
+    struct holders *holders = context;
+
+    (void)value;
+    holders->keys[holders->count++] = hp_arena_copy(holders->arena, key);
+    return holders->count < holders->max;
+}
+
+static enum hp_status
+mark_holder(struct hp_step *step, struct hp_bytes key, const struct walk_item *item,
+    struct hp_error *error)
+{
+    struct hp_buffer part = {0};
+    struct hp_cursor cursor = hp_cursor(key);
+    enum hp_status status;
+
+    if (!hp_key_part_read(&cursor, &part) || !hp_key_part_read(&cursor, &part)) {
+        hp_buffer_release(&part);
+        return hp_fail(error, HP_CORRUPT, "item-users key of %zu bytes is malformed", key.size);
+    }
+    status = hp_pending_mark(step, hp_buffer_bytes(&part),
+        &(struct hp_pending){HP_CAUSE_CATALOGUE, item->changed_at, item->changed_at, false},
+        error);
+    hp_buffer_release(&part);
+    return status;
+}
+
+/* Up to `room` holders of the item in hand; moves on when there are no more. */
+static enum hp_status
+walk_item(struct hp_step *step, struct hp_fanout *fanout, size_t *room, struct hp_error *error)
+{
+    const struct walk_item *item = &fanout->items[fanout->at];
+    struct holders holders = {.arena = hp_step_arena(step), .max = *room};
+    struct hp_bytes prefix = hp_key_user(step, item->item_id);
+    struct hp_bytes from =
+        fanout->cursor.size ? hp_buffer_bytes(&fanout->cursor) : (struct hp_bytes){0};
+    enum hp_status status;
+
+    holders.keys = HP_ARENA_ARRAY(holders.arena, *room, struct hp_bytes);
+    status =
+        hp_step_scan(step, HP_STORE_ITEM_USERS, prefix, from, visit_holder, &holders, error);
+    for (size_t i = 0; i < holders.count && !status; i++)
+        status = mark_holder(step, holders.keys[i], item, error);
+    if (status)
+        return status;
+    *room -= holders.count;
+    hp_buffer_clear(&fanout->cursor);
+    if (*room > 0) {
+        fanout->at++;
+        return HP_OK;
+    }
+    hp_buffer_append(&fanout->cursor, holders.keys[holders.count - 1].data,
+        holders.keys[holders.count - 1].size);
+    hp_put_u8(&fanout->cursor, 0); /* the next key after it */
+    return HP_OK;
+}
+
+static enum hp_status
+fanout_end(struct hp_flow_task *own, struct hp_step *step, struct hp_error *error)
+{
+    struct hp_fanout *fanout = own->fanout;
+    bool moved = false;
+    enum hp_status status;
+
+    for (int i = 0; i < fanout->partitions; i++)
+        moved |= own->catalogue_done[i] != fanout->positions[i];
+    /* Nobody was told of anything: the next list begins at the same place, for free. */
+    status = moved && fanout->count ? progress_save(step, fanout, error) : HP_OK;
+    if (status)
+        return status;
+    memcpy(own->catalogue_done, fanout->positions, sizeof(own->catalogue_done));
+    hp_fanout_drop(own);
+    return HP_OK;
+}
+
+enum hp_status
+hp_fanout_walk(struct hp_flow *flow, struct hp_step *step, bool *more, struct hp_error *error)
+{
+    struct hp_flow_task *own = hp_task_user(hp_step_task(step));
+    size_t room = HP_FANOUT_STEP;
+    enum hp_status status = HP_OK;
+
+    if (!own->fanout) {
+        const struct hp_catalogue *catalogue = hp_catalogue_acquire(flow->catalogue);
+
+        if (catalogue->generation != own->generation)
+            status = fanout_begin(own, step, catalogue, error);
+        hp_catalogue_release(flow->catalogue, catalogue);
+    }
+    while (!status && own->fanout && room > 0 && own->fanout->at < own->fanout->count)
+        status = walk_item(step, own->fanout, &room, error);
+    if (!status && own->fanout && own->fanout->at == own->fanout->count)
+        status = fanout_end(own, step, error);
+    if (own->fanout)
+        *more = true;
+    return status;
+}
+
+/* ---- the sweep: once per interval everybody with a standing record is looked at ---------- */
+
+struct sweep {
+    struct hp_step *step;
+    struct hp_bytes *keys;
+    size_t count;
+};
+
+static bool
+visit_standing(void *context, struct hp_bytes key, struct hp_bytes value)
+{
+    struct sweep *sweep = context;
+
+    (void)value;
+    sweep->keys[sweep->count++] = hp_arena_copy(hp_step_arena(sweep->step), key);
+    return sweep->count < HP_FANOUT_STEP;
+}
+
+static enum hp_status
+sweep_save(struct hp_step *step, const struct hp_flow_task *own, struct hp_error *error)
+{
+    struct hp_buffer value = {0};
+    enum hp_status status;
+
+    hp_put_u8(&value, PROGRESS_VERSION);
+    hp_put_u64(&value, (uint64_t)own->sweep_at);
+    hp_put_bytes(&value, own->sweep_user);
+    status = hp_step_put(
+        step, HP_STORE_PROGRESS, hp_bytes_text(sweep_key), hp_buffer_bytes(&value), error);
+    hp_buffer_release(&value);
+    return status;
+}
+
+static void
+sweep_move(struct hp_flow_task *own, struct hp_bytes user_key)
+{
+    uint8_t *copy = NULL;
+
+    if (user_key.data) {
+        copy = hp_alloc(user_key.size);
+        memcpy(copy, user_key.data, user_key.size);
+    }
+    free((void *)own->sweep_user.data);
+    own->sweep_user = hp_bytes(copy, user_key.size);
+}
+
+static enum hp_status
+sweep_load(struct hp_flow *flow, struct hp_step *step, int64_t now_ms, struct hp_error *error)
+{
+    struct hp_flow_task *own = hp_task_user(hp_step_task(step));
+    struct hp_cursor cursor;
+    struct hp_bytes stored;
+    enum hp_status status;
+
+    status = hp_step_get(step, HP_STORE_PROGRESS, hp_bytes_text(sweep_key), &stored, error);
+    if (status)
+        return status;
+    if (!stored.data) {
+        own->sweep_at = now_ms + flow->options.sweep_interval_ms;
+        return sweep_save(step, own, error);
+    }
+    cursor = hp_cursor(stored);
+    if (hp_get_u8(&cursor) != PROGRESS_VERSION)
+        cursor.failed = true;
+    own->sweep_at = (int64_t)hp_get_u64(&cursor);
+    sweep_move(own, hp_get_bytes(&cursor));
+    if (!hp_cursor_done(&cursor))
+        return hp_fail(error, HP_CORRUPT, "sweep row of %zu bytes is malformed", stored.size);
+    return HP_OK;
+}
+
+static enum hp_status
+sweep_users(
+    struct hp_step *step, const struct sweep *sweep, int64_t now_ms, struct hp_error *error)
+{
+    struct hp_buffer user = {0};
+    enum hp_status status = HP_OK;
+
+    for (size_t i = 0; i < sweep->count && !status; i++) {
+        struct hp_cursor cursor = hp_cursor(sweep->keys[i]);
+
+        if (hp_key_part_read(&cursor, &user))
+            status = hp_pending_mark(step, hp_buffer_bytes(&user),
+                &(struct hp_pending){HP_CAUSE_REFRESH, now_ms, now_ms, true}, error);
+    }
+    hp_buffer_release(&user);
+    return status;
+}
+
+enum hp_status
+hp_sweep_walk(struct hp_flow *flow, struct hp_step *step, int64_t now_ms, bool *more,
+    struct hp_error *error)
+{
+    struct hp_flow_task *own = hp_task_user(hp_step_task(step));
+    struct sweep sweep = {.step = step};
+    enum hp_status status;
+
+    if (own->sweep_at == 0 && (status = sweep_load(flow, step, now_ms, error)))
+        return status;
+    if (now_ms < own->sweep_at)
+        return HP_OK;
+    sweep.keys = HP_ARENA_ARRAY(hp_step_arena(step), HP_FANOUT_STEP, struct hp_bytes);
+    status = hp_step_scan(step, HP_STORE_STANDING, hp_bytes("", 0), own->sweep_user,
+        visit_standing, &sweep, error);
+    if (!status)
+        status = sweep_users(step, &sweep, now_ms, error);
+    if (status)
+        return status;
+    if (sweep.count == HP_FANOUT_STEP) {
+        struct hp_buffer next = {0};
+
+        hp_buffer_append(
+            &next, sweep.keys[sweep.count - 1].data, sweep.keys[sweep.count - 1].size);
+        hp_put_u8(&next, 0);
+        sweep_move(own, hp_buffer_bytes(&next));
+        hp_buffer_release(&next);
+        *more = true;
+    } else {
+        sweep_move(own, (struct hp_bytes){0});
+        own->sweep_at = now_ms + flow->options.sweep_interval_ms;
+    }
+    return sweep_save(step, own, error);
+}

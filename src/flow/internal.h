@@ -1,0 +1,81 @@
+/*
+ * flow/internal.h - what the steps of the flow share; nobody outside flow/ includes it.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef HP_FLOW_INTERNAL_H
+#define HP_FLOW_INTERNAL_H
+
+#include "flow/catalogue.h"
+#include "flow/flow.h"
+#include "flow/pending.h"
+#include "flow/rows.h"
+#include "flow/standing.h"
+
+struct hp_fanout;
+struct hp_solver;
+
+struct hp_flow {
+    struct hp_flow_options options;
+    struct hp_source_spec sources[HP_SOURCE_COUNT];
+    struct hp_application application;
+    struct hp_catalogue_view *catalogue;
+    struct hp_model_view *model;
+};
+
+/* What a task remembers outside its stores; rebuilt when it opens. */
+struct hp_flow_task {
+    int64_t catalogue_done[HP_CATALOGUE_PARTITIONS_MAX]; /* changes before it are walked */
+    uint64_t generation;                                 /* of the snapshot last looked at */
+    struct hp_fanout *fanout;                            /* items still to be walked, or NULL */
+    bool absent_checked;        /* items that vanished while hamper was down were looked for */
+    int64_t sweep_at;           /* 0: not read yet */
+    struct hp_bytes sweep_user; /* cursor of a running sweep; owned, no value when none runs */
+    struct hp_solver *solver;   /* of the owner of task 0 */
+};
+
+/* One record in hand. */
+struct hp_event {
+    const struct hp_message *message;
+    struct hp_origin origin;
+    enum hp_source source; /* what it is, also after a reroute */
+};
+
+/* Decodes the value of `event` into the struct of `type`, in the step's arena. */
+HP_MUST_CHECK enum hp_status hp_event_decode(struct hp_flow *flow, struct hp_step *step,
+    const struct hp_event *event, enum hp_record_type type, void *out, struct hp_error *error);
+/* `*here` false: the record belongs to another task and was forwarded. */
+HP_MUST_CHECK enum hp_status hp_event_route(struct hp_flow *flow, struct hp_step *step,
+    const struct hp_event *event, struct hp_bytes user, bool *here, struct hp_error *error);
+
+/* One short recipe a source. */
+HP_MUST_CHECK enum hp_status hp_flow_order(struct hp_flow *flow, struct hp_step *step,
+    const struct hp_event *event, struct hp_error *error);
+HP_MUST_CHECK enum hp_status hp_flow_feedback(struct hp_flow *flow, struct hp_step *step,
+    const struct hp_event *event, struct hp_error *error);
+HP_MUST_CHECK enum hp_status hp_flow_preferences(struct hp_flow *flow, struct hp_step *step,
+    const struct hp_event *event, struct hp_error *error);
+HP_MUST_CHECK enum hp_status hp_flow_request(struct hp_flow *flow, struct hp_step *step,
+    const struct hp_event *event, struct hp_error *error);
+HP_MUST_CHECK enum hp_status hp_flow_erasure(struct hp_flow *flow, struct hp_step *step,
+    const struct hp_event *event, struct hp_error *error);
+
+/* Emit: at most `emit.batch.users` of the pending; `*more` when some are left. */
+HP_MUST_CHECK enum hp_status hp_flow_emit(struct hp_flow *flow, struct hp_step *step,
+    int64_t now_ms, bool *more, struct hp_error *error);
+/* Marks users whose boxes a change of the catalogue can touch, a bounded part a call. */
+HP_MUST_CHECK enum hp_status hp_fanout_walk(
+    struct hp_flow *flow, struct hp_step *step, bool *more, struct hp_error *error);
+void hp_fanout_drop(struct hp_flow_task *own);
+/* Reads from the stores what the fan-out and the sweep had done. */
+HP_MUST_CHECK enum hp_status hp_fanout_load(
+    struct hp_flow *flow, struct hp_step *step, struct hp_error *error);
+HP_MUST_CHECK enum hp_status hp_sweep_walk(struct hp_flow *flow, struct hp_step *step,
+    int64_t now_ms, bool *more, struct hp_error *error);
+
+/* Key of a user's rows, and of a user's row about something, in the step's arena. */
+struct hp_bytes hp_key_user(struct hp_step *step, struct hp_bytes user);
+struct hp_bytes hp_key_user_and(
+    struct hp_step *step, struct hp_bytes user, struct hp_bytes second);
+
+#endif
