@@ -21,28 +21,17 @@
 
 #include "base/rng.h"
 #include "domain/limits.h"
-#include "shop/taste.h"
+#include "shop/basket.h"
 
-#define BASKET_MAX    12
 #define REACTIONS_MAX 512
 #define PERSONA_PICK  20 /* per cent of events that are a persona's */
-
-struct line {
-    uint16_t item;
-    uint8_t quantity;
-};
-
-struct basket {
-    struct line lines[BASKET_MAX];
-    size_t count;
-};
 
 struct shopper {
     struct hp_taste taste;
     int64_t budget_minor;
     uint32_t last_order; /* 0: none that can still change */
     int64_t last_order_at;
-    struct basket basket; /* of the last order */
+    struct hp_basket basket; /* of the last order */
     uint16_t preferences_version;
 };
 
@@ -52,7 +41,7 @@ struct reaction {
     enum hp_feedback_kind kind;
     char box_id[HP_ID_BYTES_MAX + 1];
     uint16_t item; /* or HP_TASTE_NONE */
-    struct basket basket;
+    struct hp_basket basket;
 };
 
 struct hp_shop {
@@ -61,7 +50,6 @@ struct hp_shop {
     struct hp_arena arena;
     struct hp_vocabulary *vocabulary;
     struct hp_shelf shelf;
-    uint64_t *weights; /* of the items, for one draw */
     struct shopper *shoppers;
     uint32_t introduced; /* personas who have stated their preferences */
     uint32_t orders, feedbacks, requests;
@@ -104,7 +92,6 @@ hp_shop_new(const struct hp_shop_settings *settings)
     shop->now = settings->start_ms;
     shop->vocabulary = hp_vocabulary_new();
     hp_shelf_load(&shop->arena, shop->vocabulary, shop->now, &shop->rng, &shop->shelf);
-    shop->weights = HP_ARENA_ARRAY(&shop->arena, shop->shelf.catalogue.count, uint64_t);
     shop->shoppers = hp_realloc_array(NULL, shop->settings.shoppers, sizeof(struct shopper));
     memset(shop->shoppers, 0, shop->settings.shoppers * sizeof(struct shopper));
     for (uint32_t i = 0; i < shop->settings.shoppers; i++)
@@ -183,85 +170,6 @@ pick_shopper(struct hp_shop *shop)
     return hp_rng_below(&shop->rng, shop->settings.shoppers);
 }
 
-static bool
-in_basket(const struct basket *basket, size_t item)
-{
-    for (size_t i = 0; i < basket->count; i++)
-        if (basket->lines[i].item == item)
-            return true;
-    return false;
-}
-
-/* What each item on the shelf weighs for the next place in the basket; returns the sum. */
-static uint64_t
-weigh(struct hp_shop *shop, const struct hp_taste *taste, const struct basket *basket,
-    uint64_t with_tags, int64_t budget)
-{
-    uint64_t total = 0;
-
-    for (size_t i = 0; i < shop->shelf.catalogue.count; i++) {
-        bool fits = shop->shelf.catalogue.items[i].price_minor <= budget;
-
-        shop->weights[i] = 0;
-        if (fits && !in_basket(basket, i))
-            shop->weights[i] = hp_taste_weight(&shop->shelf, taste, i, with_tags);
-        total += shop->weights[i];
-    }
-    return total;
-}
-
-/* One more item for at most `budget`, drawn by weight; HP_TASTE_NONE when nothing fits. */
-static uint16_t
-draw_item(struct hp_shop *shop, const struct hp_taste *taste, const struct basket *basket,
-    uint64_t with_tags, int64_t budget)
-{
-    uint64_t total = weigh(shop, taste, basket, with_tags, budget);
-    uint64_t target = total ? hp_rng_next(&shop->rng) % total : 0;
-    uint16_t item = 0;
-
-    if (total == 0)
-        return HP_TASTE_NONE;
-    while (target >= shop->weights[item])
-        target -= shop->weights[item++];
-    return item;
-}
-
-static void
-fill_basket(struct hp_shop *shop, struct shopper *shopper)
-{
-    size_t wanted = 2 + hp_rng_below(&shop->rng, 6);
-    int64_t budget = shopper->budget_minor;
-    uint64_t tags = 0;
-
-    shopper->basket.count = 0;
-    while (shopper->basket.count < wanted) {
-        struct line *line = &shopper->basket.lines[shopper->basket.count];
-
-        line->item = draw_item(shop, &shopper->taste, &shopper->basket, tags, budget);
-        if (line->item == HP_TASTE_NONE)
-            break;
-        line->quantity = chance(shop, 15) ? 2 : 1;
-        budget -= shop->shelf.catalogue.items[line->item].price_minor * line->quantity;
-        tags |= shop->shelf.items[line->item].tags;
-        shopper->basket.count++;
-    }
-}
-
-static const struct hp_order_line *
-order_lines(struct hp_shop *shop, const struct basket *basket, struct hp_arena *arena)
-{
-    struct hp_order_line *lines = HP_ARENA_ARRAY(arena, basket->count, struct hp_order_line);
-
-    for (size_t i = 0; i < basket->count; i++) {
-        const struct hp_catalogue_item *item =
-            &shop->shelf.catalogue.items[basket->lines[i].item];
-
-        lines[i] =
-            (struct hp_order_line){item->item_id, basket->lines[i].quantity, item->price_minor};
-    }
-    return lines;
-}
-
 /* The shopper's basket as a new order. */
 static void
 place_order(
@@ -277,7 +185,7 @@ place_order(
         .version = 1,
         .user_id = event->key,
         .ordered_at = shop->now,
-        .lines = order_lines(shop, &shopper->basket, arena),
+        .lines = hp_basket_lines(&shopper->basket, &shop->shelf, arena),
         .line_count = shopper->basket.count,
         .budget_minor = {true, shopper->budget_minor},
     };
@@ -299,12 +207,15 @@ static void
 do_order(
     struct hp_shop *shop, uint32_t number, struct hp_arena *arena, struct hp_shop_event *event)
 {
-    fill_basket(shop, &shop->shoppers[number]);
+    struct shopper *shopper = &shop->shoppers[number];
+
+    hp_basket_fill(
+        &shopper->basket, &shop->shelf, &shopper->taste, shopper->budget_minor, &shop->rng);
     place_order(shop, number, arena, event);
     /* A gift order is left alone: all versions of an order carry the same recipient. */
     if (chance(shop, 25)) {
         make_gift(shop, number, arena, &event->order);
-        shop->shoppers[number].last_order = 0;
+        shopper->last_order = 0;
     }
 }
 
@@ -325,7 +236,7 @@ do_change(
         .user_id = event->key,
         .ordered_at = shopper->last_order_at,
         .status = cancel ? HP_ORDER_CANCELLED : HP_ORDER_PLACED,
-        .lines = order_lines(shop, &shopper->basket, arena),
+        .lines = hp_basket_lines(&shopper->basket, &shop->shelf, arena),
         .line_count = shopper->basket.count,
         .budget_minor = {true, shopper->budget_minor},
     };
@@ -352,7 +263,7 @@ static void
 do_feedback(
     struct hp_shop *shop, uint32_t number, struct hp_arena *arena, struct hp_shop_event *event)
 {
-    const struct basket empty = {.count = 0};
+    const struct hp_basket empty = {.count = 0};
     uint32_t count = (uint32_t)shop->shelf.catalogue.count;
     uint16_t item = (uint16_t)hp_rng_below(&shop->rng, count);
 
@@ -360,7 +271,8 @@ do_feedback(
         set_feedback(shop, HP_FEEDBACK_DISLIKED, item, arena, event);
         return;
     }
-    item = draw_item(shop, &shop->shoppers[number].taste, &empty, 0, INT64_MAX);
+    item = hp_basket_draw(
+        &empty, &shop->shelf, &shop->shoppers[number].taste, 0, INT64_MAX, &shop->rng);
     HP_ASSERT(item != HP_TASTE_NONE);
     if (chance(shop, 60)) {
         set_feedback(shop, HP_FEEDBACK_LIKED, item, arena, event);
@@ -541,31 +453,14 @@ react(struct hp_shop *shop, uint32_t number, enum hp_feedback_kind kind, struct 
     return reaction;
 }
 
-/* The box's items as a basket; what is not on the shelf or too much is left out. */
-static void
-basket_of_box(const struct hp_shop *shop, const struct hp_box *box, struct basket *basket)
-{
-    const struct hp_shop_catalogue *catalogue = &shop->shelf.catalogue;
-
-    basket->count = 0;
-    for (size_t i = 0; i < box->item_count && basket->count < BASKET_MAX; i++) {
-        const struct hp_catalogue_item *item =
-            hp_shop_catalogue_find(catalogue, box->items[i].item_id);
-
-        if (item && box->items[i].quantity > 0 && box->items[i].quantity < 100)
-            basket->lines[basket->count++] = (struct line){
-                (uint16_t)(item - catalogue->items), (uint8_t)box->items[i].quantity};
-    }
-}
-
 /* Mean weight of the items: how well the box meets the taste. */
 static uint64_t
 appeal(const struct hp_shop *shop, const struct hp_taste *taste, const struct hp_box *box)
 {
-    struct basket basket;
+    struct hp_basket basket;
     uint64_t sum = 0;
 
-    basket_of_box(shop, box, &basket);
+    hp_basket_of_box(&basket, &shop->shelf, box);
     for (size_t i = 0; i < basket.count; i++)
         sum += hp_taste_weight(&shop->shelf, taste, basket.lines[i].item, 0);
     return basket.count ? sum / basket.count : 0;
@@ -574,11 +469,11 @@ appeal(const struct hp_shop *shop, const struct hp_taste *taste, const struct hp
 static void
 accept(struct hp_shop *shop, uint32_t number, const struct hp_box *box)
 {
-    struct basket basket;
+    struct hp_basket basket;
     struct reaction *order;
 
     react(shop, number, HP_FEEDBACK_ACCEPTED, box->box_id);
-    basket_of_box(shop, box, &basket);
+    hp_basket_of_box(&basket, &shop->shelf, box);
     if (basket.count == 0)
         return;
     order = react(shop, number, HP_FEEDBACK_ACCEPTED, box->box_id);

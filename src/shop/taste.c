@@ -107,11 +107,12 @@ draw_favourites(const struct hp_shelf *shelf, struct hp_rng *rng, struct hp_tast
 }
 
 static void
-draw_categories(const struct hp_shelf *shelf, struct hp_rng *rng, struct hp_taste *taste)
+draw_categories(
+    const struct hp_shelf *shelf, int loved, struct hp_rng *rng, struct hp_taste *taste)
 {
     for (size_t i = 0; i < shelf->category_count; i++)
         taste->categories[i] = (uint8_t)(1 + hp_rng_below(rng, 3));
-    for (int loved = 0; loved < 2; loved++)
+    for (int i = 0; i < loved; i++)
         taste->categories[hp_rng_below(rng, (uint32_t)shelf->category_count)] = 9;
 }
 
@@ -135,7 +136,7 @@ hp_taste_random(const struct hp_shelf *shelf, const struct hp_vocabulary *vocabu
     static const char *const diets[] = {"vegetarian", "eggless", "jain", "vegan"};
 
     *taste = (struct hp_taste){0};
-    draw_categories(shelf, rng, taste);
+    draw_categories(shelf, 2, rng, taste);
     taste->tags = UINT64_C(1) << hp_rng_below(rng, 64) | UINT64_C(1) << hp_rng_below(rng, 64);
     if (hp_rng_below(rng, 100) < 12)
         add_code(
@@ -165,7 +166,7 @@ hp_taste_persona(const struct hp_shelf *shelf, const struct hp_vocabulary *vocab
 
     hp_persona_preferences(persona, 1, 1, &arena, &stated);
     *taste = (struct hp_taste){0};
-    draw_categories(shelf, rng, taste);
+    draw_categories(shelf, 0, rng, taste);
     set_categories(shelf, stated.liked_categories, 9, taste);
     set_categories(shelf, stated.disliked_categories, 0, taste);
     taste->tags = hp_taste_tags(stated.liked_tags);
