@@ -109,6 +109,44 @@ check_order(const struct hp_shop *shop, const struct hp_order *order)
     assert_in_range(total, 0, HP_MONEY_MAX);
 }
 
+static enum hp_status
+check_contract(const struct hp_shop_event *event, struct hp_error *error)
+{
+    switch (event->type) {
+    case HP_SHOP_ORDER: return hp_order_check(&event->order, event->at, error);
+    case HP_SHOP_FEEDBACK: return hp_feedback_check(&event->feedback, event->at, error);
+    case HP_SHOP_PREFERENCES:
+        return hp_preferences_check(&event->preferences, event->at, error);
+    case HP_SHOP_REQUEST: return hp_box_request_check(&event->request, event->at, error);
+    case HP_SHOP_CATALOGUE: return hp_catalogue_item_check(&event->item, event->at, error);
+    }
+    return HP_FATAL;
+}
+
+/* A demo that fills the dead letters would teach the wrong thing. */
+static void
+every_event_and_item_keeps_the_contract(void **state)
+{
+    struct hp_shop *shop = new_shop(21);
+    struct hp_arena arena = {0};
+    struct hp_error error = {0};
+
+    (void)state;
+    for (size_t i = 0; i < hp_shop_shelf(shop)->count; i++)
+        assert_int_equal(HP_OK,
+            hp_catalogue_item_check(&hp_shop_shelf(shop)->items[i], hp_shop_now(shop), &error));
+    for (int i = 0; i < EVENTS; i++) {
+        struct hp_shop_event event;
+
+        hp_shop_next_event(shop, &arena, &event);
+        if (check_contract(&event, &error))
+            fail_msg("event %d: %s %s", i, error.code, error.text);
+        hp_arena_clear(&arena);
+    }
+    hp_arena_release(&arena);
+    hp_shop_free(shop);
+}
+
 static void
 events_are_complete_and_times_rise(void **state)
 {
@@ -292,6 +330,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_seed_is_a_story),
         cmocka_unit_test(personas_introduce_themselves_first),
+        cmocka_unit_test(every_event_and_item_keeps_the_contract),
         cmocka_unit_test(events_are_complete_and_times_rise),
         cmocka_unit_test(nobody_orders_what_they_avoid),
         cmocka_unit_test(favourites_are_bought_again),
