@@ -13,6 +13,7 @@
  */
 #include "app/cards.h"
 
+#include "app/card_words.h"
 #include "app/columns.h"
 #include "domain/limits.h"
 #include "domain/money.h"
@@ -220,125 +221,6 @@ print_wrapped(const struct pen *pen, enum paint paint, const struct hp_buffer *t
         rest = hp_bytes(rest.data + row.size, rest.size - row.size);
         while (rest.size > 0 && rest.data[0] == ' ')
             rest = hp_bytes(rest.data + 1, rest.size - 1);
-    }
-}
-
-static struct hp_bytes
-argument(const struct hp_reason *reason, const char *const keys[3])
-{
-    for (int k = 0; k < 3 && keys[k]; k++)
-        for (size_t i = 0; i < reason->arg_count; i++)
-            if (hp_bytes_is(reason->args[i].key, keys[k]))
-                return reason->args[i].value;
-    return hp_bytes(NULL, 0);
-}
-
-/* The name of an item: from the box, from the caller, or its id. */
-static struct hp_bytes
-item_name(struct hp_bytes id, const struct hp_box *box, const struct hp_card_options *options)
-{
-    struct hp_bytes name = {0};
-
-    for (size_t i = 0; box && i < box->item_count; i++)
-        if (hp_bytes_equal(box->items[i].item_id, id))
-            return box->items[i].name;
-    if (options->name_of)
-        name = options->name_of(options->context, id);
-    return name.data ? name : id;
-}
-
-static void
-add_name(struct hp_buffer *out, struct hp_bytes id, const struct hp_box *box,
-    const struct hp_card_options *options)
-{
-    struct hp_bytes name = item_name(id, box, options);
-
-    hp_buffer_append(out, name.data, name.size);
-}
-
-static void
-goes_with_words(struct hp_buffer *out, const struct hp_reason *reason, const struct hp_box *box,
-    const struct hp_box_item *item, const struct hp_card_options *options)
-{
-    struct hp_bytes a = argument(reason, (const char *const[3]){"a", "item", "with"});
-    struct hp_bytes b = argument(reason, (const char *const[3]){"b", "other", "with"});
-    bool a_is_this = item && hp_bytes_equal(a, item->item_id);
-    bool b_is_this = item && hp_bytes_equal(b, item->item_id);
-
-    if (!item && a.data && b.data && !hp_bytes_equal(a, b)) {
-        add_name(out, a, box, options);
-        hp_buffer_printf(out, " goes with ");
-        add_name(out, b, box, options);
-        return;
-    }
-    hp_buffer_printf(out, "goes with ");
-    if (a.data && !a_is_this)
-        add_name(out, a, box, options);
-    else if (b.data && !b_is_this)
-        add_name(out, b, box, options);
-    else
-        hp_buffer_printf(out, "the others");
-}
-
-static void
-because_words(struct hp_buffer *out, const struct hp_reason *reason, const struct hp_box *box,
-    const struct hp_box_item *item, const struct hp_card_options *options)
-{
-    struct hp_bytes of = argument(reason, (const char *const[3]){"item", "because", "of"});
-    struct hp_bytes category = argument(reason, (const char *const[3]){"category"});
-
-    if (of.data && item && hp_bytes_equal(of, item->item_id)) {
-        hp_buffer_printf(out, "chosen before");
-    } else if (of.data) {
-        hp_buffer_printf(out, "because of ");
-        add_name(out, of, box, options);
-    } else if (category.data) {
-        hp_buffer_printf(out, "because of %.*s", HP_BYTES_FORMAT(category));
-    } else {
-        hp_buffer_printf(out, "matches your taste");
-    }
-}
-
-/* A code nobody told us about, readable all the same: `SOME_CODE` is "some code". */
-static void
-plain_words(struct hp_buffer *out, struct hp_bytes code)
-{
-    for (size_t i = 0; i < code.size; i++) {
-        char c = (char)code.data[i];
-
-        if (c >= 'A' && c <= 'Z')
-            c = (char)(c - 'A' + 'a');
-        hp_buffer_printf(out, "%c", c == '_' ? ' ' : c);
-    }
-}
-
-void
-hp_reason_words(struct hp_buffer *out, const struct hp_reason *reason, const struct hp_box *box,
-    const struct hp_box_item *item, const struct hp_card_options *options)
-{
-    struct hp_bytes value;
-
-    if (hp_bytes_is(reason->code, "GOES_WITH")) {
-        goes_with_words(out, reason, box, item, options);
-    } else if (hp_bytes_is(reason->code, "BECAUSE")) {
-        because_words(out, reason, box, item, options);
-    } else if (hp_bytes_is(reason->code, "NEW_TO_YOU")) {
-        hp_buffer_printf(out, "new to you");
-    } else if (hp_bytes_is(reason->code, "EXPLORING")) {
-        hp_buffer_printf(out, "something to explore");
-    } else if (hp_bytes_is(reason->code, "MUST")) {
-        hp_buffer_printf(out, "you asked for it");
-    } else if (hp_bytes_is(reason->code, "FILL")) {
-        value = argument(reason, (const char *const[3]){"percent", "pct"});
-        hp_buffer_printf(out, "uses %.*s%% of the budget", HP_BYTES_FORMAT(value));
-    } else if (hp_bytes_is(reason->code, "COVERS")) {
-        value = argument(reason, (const char *const[3]){"categories", "category"});
-        hp_buffer_printf(out, "covers %.*s", HP_BYTES_FORMAT(value));
-    } else if (hp_bytes_is(reason->code, "DIFFERS")) {
-        value = argument(reason, (const char *const[3]){"from", "slot", "box"});
-        hp_buffer_printf(out, "differs from %.*s", HP_BYTES_FORMAT(value));
-    } else {
-        plain_words(out, reason->code);
     }
 }
 
@@ -620,7 +502,7 @@ print_cheapest(const struct pen *pen, const struct hp_advice *advice)
             hp_buffer_printf(&text, "%d ", (int)item->quantity);
             add(pen, &text, "× ");
         }
-        add_bytes(pen, &text, item_name(item->item_id, NULL, pen->options));
+        add_bytes(pen, &text, hp_card_item_name(item->item_id, NULL, pen->options));
     }
     print_wrapped(pen, GREEN, &text);
     hp_buffer_release(&text);

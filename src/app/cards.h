@@ -55,10 +55,4 @@ void hp_cards_write(FILE *out, const struct hp_recommendation *recommendation,
 int hp_cards_diff(FILE *out, const struct hp_recommendation *before,
     const struct hp_recommendation *after, const struct hp_card_options *options);
 
-/* A reason in words, for instance "goes with Masala Chai 200 g", in UTF-8. `box` and `item` may
- * be NULL: they are asked for names, and not to name the item itself. */
-void hp_reason_words(struct hp_buffer *out, const struct hp_reason *reason,
-    const struct hp_box *box, const struct hp_box_item *item,
-    const struct hp_card_options *options);
-
 #endif

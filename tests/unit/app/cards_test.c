@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "app/card_words.h"
 #include "app/cards.h"
 #include "app/columns.h"
 
