@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 
+HP_PRINTF(4, 0)
 static void
 error_write(struct hp_error *error, enum hp_status status, const char *code, const char *format,
     va_list args)

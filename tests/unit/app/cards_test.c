@@ -171,7 +171,8 @@ advice_says_what_would_help(void **state)
     static const struct hp_advice_option option = {T("category sweets"), 80000};
     static const struct hp_item_quantity cheapest = {T("tea"), 2};
     struct hp_recommendation recommendation = two_boxes();
-    struct hp_card_options options = {.name_of = look_up, .context = "Assam Tea"};
+    char name[] = "Assam Tea";
+    struct hp_card_options options = {.name_of = look_up, .context = name};
     char *text;
 
     (void)state;
