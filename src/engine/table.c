@@ -29,8 +29,7 @@ hp_table_clear(struct hp_table *table)
 
 /* Walks to `key`; `link[level]` is the pointer that leads to the first entry at or after it. */
 static struct hp_table_entry *
-walk(struct hp_table *table, struct hp_bytes key,
-    struct hp_table_entry **link[HP_TABLE_LEVELS])
+walk(struct hp_table *table, struct hp_bytes key, struct hp_table_entry **link[HP_TABLE_LEVELS])
 {
     struct hp_table_entry **at = table->head;
 
