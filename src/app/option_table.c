@@ -522,40 +522,6 @@ hp_option_describe(const struct hp_option_row *row, char what[160])
     snprintf(what, 160, "%s", text);
 }
 
-static const struct {
-    const char *name;
-    const char *reason;
-} owned[] = {
-    {"bootstrap.servers", "is the key bootstrap.servers of this file"},
-    {"metadata.broker.list", "is the key bootstrap.servers of this file"},
-    {"group.id", "is the key application.id of this file"},
-    {"group.instance.id", "is the key group.instance.id of this file"},
-    {"transactional.id", "follows from application.id and group.instance.id, so that a restart "
-                         "fences what it left behind"},
-    {"enable.idempotence", "must stay on: without it a retry writes twice"},
-    {"acks", "must stay all: a commit that one broker forgets is lost"},
-    {"request.required.acks", "must stay all: a commit that one broker forgets is lost"},
-    {"enable.auto.commit", "must stay off: offsets are committed with the transaction"},
-    {"auto.commit.enable", "must stay off: offsets are committed with the transaction"},
-    {"enable.auto.offset.store", "must stay off: offsets are committed with the transaction"},
-    {"isolation.level", "must stay read_committed: aborted records never happened"},
-    {"auto.offset.reset", "must stay error: a lost position must stop the work, not skip it"},
-    {"enable.partition.eof", "must stay on: the end of a partition ends a restore"},
-    {"partition.assignment.strategy", "is chosen so that all inputs of a user stay together"},
-    {"group.protocol", "must stay classic: static members must be able to take over at once"},
-    {"partitioner", "must stay murmur2: producers and hamper must place users alike"},
-    {"check.crcs", "must stay on: a flipped bit must not become an order"},
-};
-
-const char *
-hp_option_owned(const char *name)
-{
-    for (size_t i = 0; i < HP_ARRAY_SIZE(owned); i++)
-        if (strcmp(owned[i].name, name) == 0)
-            return owned[i].reason;
-    return NULL;
-}
-
 bool
 hp_option_secret(const char *name)
 {

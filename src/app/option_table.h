@@ -45,9 +45,6 @@ bool hp_option_store(const struct hp_option_row *row, const char *value,
 /* What the row takes, in words: "a number from 1 to 64". */
 void hp_option_describe(const struct hp_option_row *row, char what[160]);
 
-/* Why librdkafka's `name` (without our prefix) may not be set, or NULL when it may. */
-const char *hp_option_owned(const char *name);
-
 /* The value of librdkafka's `name` is a secret. */
 bool hp_option_secret(const char *name);
 

@@ -13,6 +13,7 @@
 
 #include "app/option_table.h"
 #include "app/properties.h"
+#include "broker/broker_kafka.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -155,14 +156,14 @@ static enum hp_status
 check_setting(const struct value *given, struct hp_error *error)
 {
     const char *name = without_prefix(given->key);
-    const char *reason = hp_option_owned(name);
+    const char *reason = hp_kafka_setting_owned(name);
 
     if (name[0] == '\0')
         return hp_fail(
             error, HP_USAGE, "%s: %s: names no librdkafka property", given->place, given->key);
     if (reason)
-        return hp_fail(error, HP_USAGE, "%s: %.64s may not be set: %s %s", given->place,
-            given->key, name, reason);
+        return hp_fail(
+            error, HP_USAGE, "%s: %.64s may not be set: %s", given->place, given->key, reason);
     if (hp_option_secret(name) && !strstr(given->text, "${"))
         return hp_fail(error, HP_USAGE,
             "%s: %.64s is a secret: write it as ${file:PATH} or ${env:NAME}", given->place,
