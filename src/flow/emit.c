@@ -1,0 +1,218 @@
+/* flow/emit.c - users whose boxes must be looked at get them. SPDX-License-Identifier:
+ * Apache-2.0 */
+#include "flow/boxes.h"
+
+#include "base/metric.h"
+
+#define EXTEND_MS (2 * 86400000LL) /* boxes that end sooner are extended */
+
+/* One user's refresh, with everything it needs in hand. */
+struct refresh {
+    struct hp_flow *flow;
+    struct hp_step *step;
+    const struct hp_catalogue *catalogue;
+    const struct hp_model_snapshot *model;
+    const struct hp_pending_user *pending;
+    struct hp_shopper shopper;
+    struct hp_wish wish;
+    bool stands; /* a standing row is there */
+    struct hp_standing standing;
+};
+
+static void
+count_boxes(const struct hp_recommendation *recommendation)
+{
+    static const char *const labels[] = {
+        "status=\"ok\"", "status=\"partial\"", "status=\"infeasible\"", "status=\"unknown\""};
+
+    hp_metric_add(hp_metric_get(HP_METRIC_COUNTER, "hamper_recommendations_total",
+                      labels[recommendation->status], "Standing recommendations sent"),
+        1);
+}
+
+static enum hp_status
+load_standing(struct refresh *refresh, struct hp_error *error)
+{
+    struct hp_bytes stored;
+    enum hp_status status = hp_step_get(refresh->step, HP_STORE_STANDING,
+        hp_key_user(refresh->step, refresh->pending->user), &stored, error);
+
+    refresh->stands = !status && stored.data;
+    if (status || !stored.data)
+        return status;
+    return hp_standing_decode(stored, hp_step_arena(refresh->step), &refresh->standing, error);
+}
+
+/* Nobody to serve: an erased user, or one who never told anything that counts. */
+static bool
+knows_nothing(const struct hp_shopper *shopper)
+{
+    return hp_aggregate_empty(&shopper->aggregate) && !shopper->has_preferences;
+}
+
+/* What a sweep looks for. */
+static bool
+is_due(const struct refresh *refresh)
+{
+    const struct hp_standing *standing = &refresh->standing;
+
+    return !refresh->stands || standing->status != HP_BOXES_OK ||
+           standing->model_epoch < hp_model_snapshot_epoch(refresh->model) ||
+           standing->valid_until < refresh->pending->pending.now + EXTEND_MS;
+}
+
+static enum hp_status
+save_standing(struct refresh *refresh, const struct hp_recommendation *recommendation,
+    const struct hp_strings *families, struct hp_digest content, struct hp_error *error)
+{
+    struct hp_arena *arena = hp_step_arena(refresh->step);
+    struct hp_standing_box *boxes =
+        HP_ARENA_ARRAY(arena, recommendation->box_count, struct hp_standing_box);
+    struct hp_buffer value = {0};
+    enum hp_status status;
+
+    for (size_t i = 0; i < recommendation->box_count; i++) {
+        const struct hp_box *box = &recommendation->boxes[i];
+        struct hp_item_quantity *items =
+            HP_ARENA_ARRAY(arena, box->item_count, struct hp_item_quantity);
+
+        for (size_t j = 0; j < box->item_count; j++)
+            items[j] = (struct hp_item_quantity){box->items[j].item_id, box->items[j].quantity};
+        boxes[i] = (struct hp_standing_box){box->box_id, items, box->item_count, families[i]};
+    }
+    hp_standing_encode(&(struct hp_standing){.revision = recommendation->revision,
+                           .generated_at = recommendation->generated_at,
+                           .valid_until = recommendation->valid_until,
+                           .model_epoch = recommendation->as_of.model_epoch,
+                           .status = recommendation->status,
+                           .content = content,
+                           .boxes = boxes,
+                           .box_count = recommendation->box_count},
+        &value);
+    status = hp_step_put(refresh->step, HP_STORE_STANDING,
+        hp_key_user(refresh->step, refresh->shopper.user), hp_buffer_bytes(&value), error);
+    hp_buffer_release(&value);
+    return status;
+}
+
+static enum hp_status
+send_standing(struct refresh *refresh, const struct hp_recommendation *recommendation,
+    struct hp_error *error)
+{
+    struct hp_buffer value = {0};
+    enum hp_status status = hp_codec_encode(refresh->flow->options.codec,
+        HP_RECORD_BOX_RECOMMENDATION, recommendation, &value, error);
+
+    if (!status)
+        status = hp_step_send(refresh->step,
+            &(struct hp_outgoing){
+                .topic = refresh->flow->options.topics->name[HP_TOPIC_BOX_RECOMMENDATIONS],
+                .partition = hp_task_partition(hp_step_task(refresh->step)),
+                .key = refresh->shopper.user,
+                .value = hp_buffer_bytes(&value)},
+            error);
+    hp_buffer_release(&value);
+    return status;
+}
+
+/* Same content and far from its end: nothing to tell, only to remember what was looked at. */
+static bool
+is_news(const struct refresh *refresh, const struct hp_recommendation *recommendation,
+    struct hp_digest content)
+{
+    return !refresh->stands || !hp_digest_equal(content, refresh->standing.content) ||
+           refresh->standing.valid_until < recommendation->generated_at + EXTEND_MS;
+}
+
+static enum hp_status
+emit_boxes(struct refresh *refresh, struct hp_error *error)
+{
+    int64_t now = refresh->pending->pending.now > refresh->shopper.latest_at
+                      ? refresh->pending->pending.now
+                      : refresh->shopper.latest_at;
+    struct hp_strings families[HP_BOXES_MAX] = {{0}};
+    struct hp_recommendation recommendation;
+    struct hp_revision revision;
+    struct hp_digest content;
+    enum hp_status status;
+
+    hp_boxes_make(&(struct hp_box_order){refresh->flow, refresh->step, refresh->catalogue,
+                      refresh->model, &refresh->shopper, &refresh->wish, now},
+        &recommendation, families);
+    content = hp_boxes_content(&recommendation);
+    if (!is_news(refresh, &recommendation, content))
+        return HP_OK;
+    status =
+        hp_revision_load(refresh->flow, refresh->step, refresh->shopper.user, &revision, error);
+    if (status)
+        return status;
+    revision.last++;
+    revision.had_standing = true;
+    recommendation.cause = refresh->pending->pending.cause;
+    hp_boxes_name(refresh->flow, hp_step_arena(refresh->step), refresh->shopper.user,
+        revision.last, &recommendation);
+    status = send_standing(refresh, &recommendation, error);
+    if (!status)
+        status = save_standing(refresh, &recommendation, families, content, error);
+    if (!status)
+        status = hp_revision_save(
+            refresh->flow, refresh->step, refresh->shopper.user, &revision, error);
+    if (!status)
+        count_boxes(&recommendation);
+    return status;
+}
+
+static enum hp_status
+refresh_user(struct refresh *refresh, struct hp_error *error)
+{
+    struct hp_step *step = refresh->step;
+    struct hp_bytes user = refresh->pending->user;
+    enum hp_status status = hp_pending_clear(step, user, error);
+
+    if (!status)
+        status = hp_shopper_load(step, user, &refresh->shopper, error);
+    if (!status)
+        status = load_standing(refresh, error);
+    if (status || (knows_nothing(&refresh->shopper) && !refresh->stands))
+        return status;
+    if (refresh->pending->pending.conditional && !is_due(refresh))
+        return HP_OK;
+    status = hp_wish_make(refresh->flow, step, &refresh->shopper, NULL, &refresh->wish, error);
+    return status ? status : emit_boxes(refresh, error);
+}
+
+enum hp_status
+hp_flow_emit(struct hp_flow *flow, struct hp_step *step, int64_t now_ms, bool *more,
+    struct hp_error *error)
+{
+    size_t max = (size_t)flow->options.emit_batch_users;
+    struct hp_pending_user *users =
+        HP_ARENA_ARRAY(hp_step_arena(step), max, struct hp_pending_user);
+    struct hp_model_snapshot *model;
+    const struct hp_catalogue *catalogue;
+    enum hp_status status;
+    size_t count;
+
+    (void)now_ms;
+    if (hp_task_lag(hp_step_task(step)) > flow->options.emit_defer_records)
+        return HP_OK; /* far behind: standing boxes wait, requests do not */
+    status = hp_pending_oldest(step, max, users, &count, error);
+    if (status || count == 0)
+        return status;
+    catalogue = hp_catalogue_acquire(flow->catalogue);
+    model = hp_model_view_acquire(flow->model);
+    for (size_t i = 0; i < count && !status; i++) {
+        struct refresh refresh = {.flow = flow,
+            .step = step,
+            .catalogue = catalogue,
+            .model = model,
+            .pending = &users[i]};
+
+        status = refresh_user(&refresh, error);
+    }
+    hp_model_snapshot_release(model);
+    hp_catalogue_release(flow->catalogue, catalogue);
+    if (count == max)
+        *more = true;
+    return status;
+}
