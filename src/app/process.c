@@ -63,29 +63,38 @@ load_occasions(struct hp_process *process, struct hp_error *error)
     return status;
 }
 
-/* The key of what remains of erased users; a guessable one is allowed, and told. */
-static enum hp_status
-load_erasure_key(struct hp_process *process, struct hp_error *error)
+/* A guessable key is allowed, and told. */
+enum hp_status
+hp_erasure_key_load(
+    const struct hp_options *options, uint8_t key[HP_SHA256_SIZE], struct hp_error *error)
 {
-    const char *path = process->options->erasure_key_file;
+    const char *path = options->erasure_key_file;
     struct hp_buffer text = {0};
-    uint8_t *key = hp_alloc(HP_SHA256_SIZE);
     enum hp_status status = HP_OK;
 
-    process->erasure_key = hp_bytes(key, HP_SHA256_SIZE);
     if (path) {
         status = read_file(path, &text, error);
         if (!status && text.size < ERASURE_KEY_MIN)
             status = hp_fail(error, HP_USAGE, "%s: an erasure key has at least %d bytes", path,
                 ERASURE_KEY_MIN);
     } else {
-        hp_buffer_printf(&text, "hamper erasure key of %s", process->options->application_id);
-        HP_LOG(HP_LOG_WARN, "erasure.key.file is not set: the key follows from application.id");
+        hp_buffer_printf(&text, "hamper erasure key of %s", options->application_id);
     }
     if (!status)
         hp_sha256(hp_buffer_bytes(&text), key);
     hp_buffer_release(&text);
     return status;
+}
+
+static enum hp_status
+load_erasure_key(struct hp_process *process, struct hp_error *error)
+{
+    uint8_t *key = hp_alloc(HP_SHA256_SIZE);
+
+    process->erasure_key = hp_bytes(key, HP_SHA256_SIZE);
+    if (!process->options->erasure_key_file)
+        HP_LOG(HP_LOG_WARN, "erasure.key.file is not set: the key follows from application.id");
+    return hp_erasure_key_load(process->options, key, error);
 }
 
 static enum hp_status

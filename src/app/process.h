@@ -10,6 +10,7 @@
 #define HP_APP_PROCESS_H
 
 #include "app/options.h"
+#include "base/hash.h"
 #include "flow/flow.h"
 
 #define HP_WORKERS_MAX 64
@@ -49,5 +50,10 @@ HP_MUST_CHECK enum hp_status hp_process_new(const struct hp_process_options *opt
 HP_MUST_CHECK enum hp_status hp_process_join(struct hp_process *process,
     const struct hp_process_options *options, struct hp_error *error);
 void hp_process_free(struct hp_process *process);
+
+/* The key that remains of erased users are kept under; HP_USAGE when its file cannot be used.
+ */
+HP_MUST_CHECK enum hp_status hp_erasure_key_load(
+    const struct hp_options *options, uint8_t key[HP_SHA256_SIZE], struct hp_error *error);
 
 #endif
