@@ -114,17 +114,33 @@ fill_clashes(struct hp_core *core)
     }
 }
 
-static uint32_t
-kind_of(struct hp_core *core, const struct hp_rowset *rows)
+/* Which rows a column has, and which columns a row. */
+static void
+map_rows(struct hp_core *core)
 {
-    uint32_t words = core->problem->row_words;
+    const struct hp_problem *problem = core->problem;
 
-    for (uint32_t kind = 0; kind < core->kind_count; kind++)
-        if (memcmp(&core->kind_rows[kind], rows, words * sizeof(uint64_t)) == 0)
-            return kind;
-    core->kind_rows[core->kind_count] = *rows;
-    core->kind_columns[core->kind_count] = (struct hp_columns){0};
-    return core->kind_count++;
+    memset(core->row_columns, 0, problem->row_count * sizeof(*core->row_columns));
+    for (uint32_t j = 0; j < core->count; j++) {
+        uint32_t i = core->item[j];
+        const struct hp_rowset *rows =
+            core->copy[j] ? &problem->unit_rows[i] : &problem->first_rows[i];
+
+        core->rows[j] = rows;
+        for (uint32_t w = 0; w < problem->row_words; w++)
+            for (uint64_t bits = rows->word[w]; bits; bits &= bits - 1)
+                hp_columns_flip(
+                    &core->row_columns[w * 64 + (uint32_t)__builtin_ctzll(bits)], j);
+    }
+    core->live_count = 0;
+    for (uint32_t row = 0; row < problem->row_count; row++) {
+        uint64_t any = 0;
+
+        for (uint32_t w = 0; w < HP_CORE_WORDS; w++)
+            any |= core->row_columns[row].word[w];
+        if (any)
+            core->live_row[core->live_count++] = row;
+    }
 }
 
 void
@@ -135,7 +151,6 @@ hp_core_build(struct hp_core *core)
     int64_t total = 1;
 
     core->padded = (core->count + 7) / 8 * 8;
-    core->kind_count = 0;
     core->pinned = (struct hp_columns){0};
     map_items(core, column_of);
     core->shift = shift_for(core, column_of);
@@ -146,9 +161,6 @@ hp_core_build(struct hp_core *core)
         core->price[j] = problem->price[i];
         core->category[j] = problem->category[i];
         core->base[j] = core->copy[j] ? gain - HP_CORE_CLASH : gain;
-        core->kind[j] =
-            kind_of(core, core->copy[j] ? &problem->unit_rows[i] : &problem->first_rows[i]);
-        hp_columns_flip(&core->kind_columns[core->kind[j]], j);
         if (problem->must[i] && core->copy[j] == 0)
             hp_columns_flip(&core->pinned, j);
         if (core->price[j] > total)
@@ -160,6 +172,7 @@ hp_core_build(struct hp_core *core)
         core->price[j] = 0;
     }
     core->rate_max = (INT64_C(1) << 61) / (total * (HP_PACK_UNITS_MAX + 1));
+    map_rows(core);
     fill_weights(core, column_of);
     fill_clashes(core);
     hp_core_reset(core);
@@ -207,22 +220,37 @@ hp_core_worth(const struct hp_core *core, uint32_t column)
     return core->add[column] + hp_core_same(core, core->category[column]);
 }
 
-/* add[] after `column` came (sign 1) or went (-1), and its category's next bonus changed. */
+/* add[] after `column` came: its row of weights, and its category's next bonus. */
 static void
-update_add(struct hp_core *core, uint32_t column, int32_t sign, int32_t bonus)
+add_weights(struct hp_core *core, uint32_t column, int32_t bonus)
 {
     const int32_t *row = core->weight + (size_t)column * core->padded;
     int32_t category = core->category[column];
 
-    for (uint32_t j = 0; j < core->padded; j++)
-        core->add[j] += sign * row[j] + (core->category[j] == category ? bonus : 0);
+    for (uint32_t j = 0; j < core->padded; j += HP_LANES)
+        *(hp_lanes *)(core->add + j) +=
+            *(const hp_lanes *)(row + j) +
+            ((*(const hp_lanes *)(core->category + j) == category) & bonus);
+}
+
+/* The same after it went. */
+static void
+subtract_weights(struct hp_core *core, uint32_t column, int32_t bonus)
+{
+    const int32_t *row = core->weight + (size_t)column * core->padded;
+    int32_t category = core->category[column];
+
+    for (uint32_t j = 0; j < core->padded; j += HP_LANES)
+        *(hp_lanes *)(core->add + j) +=
+            ((*(const hp_lanes *)(core->category + j) == category) & bonus) -
+            *(const hp_lanes *)(row + j);
 }
 
 static void
 update_rows(struct hp_core *core, uint32_t column, int32_t sign)
 {
     const struct hp_problem *problem = core->problem;
-    const struct hp_rowset *rows = &core->kind_rows[core->kind[column]];
+    const struct hp_rowset *rows = core->rows[column];
 
     for (uint32_t w = 0; w < problem->row_words; w++)
         for (uint64_t bits = rows->word[w]; bits; bits &= bits - 1)
@@ -240,7 +268,7 @@ hp_core_put(struct hp_core *core, uint32_t column)
 
     core->value += core->add[column];
     core->units[category]++;
-    update_add(core, column, 1, -hp_core_same(core, category));
+    add_weights(core, column, -hp_core_same(core, category));
     update_rows(core, column, 1);
 }
 
@@ -249,7 +277,7 @@ hp_core_remove(struct hp_core *core, uint32_t column)
 {
     int32_t category = core->category[column];
 
-    update_add(core, column, -1, hp_core_same(core, category));
+    subtract_weights(core, column, hp_core_same(core, category));
     core->units[category]--;
     core->value -= core->add[column];
     update_rows(core, column, -1);
@@ -271,7 +299,7 @@ bool
 hp_core_fits(const struct hp_core *core, uint32_t column)
 {
     const struct hp_problem *problem = core->problem;
-    const struct hp_rowset *rows = &core->kind_rows[core->kind[column]];
+    const struct hp_rowset *rows = core->rows[column];
 
     for (uint32_t w = 0; w < problem->row_words; w++)
         for (uint64_t bits = rows->word[w]; bits; bits &= bits - 1) {
@@ -292,36 +320,61 @@ hp_core_filled(const struct hp_core *core)
     return true;
 }
 
-/* Which kinds may come in; with `needed`, only those that help a row below its minimum. */
+void
+hp_core_edges(const struct hp_core *core, struct hp_edges *edges)
+{
+    const struct hp_problem *problem = core->problem;
+
+    edges->full_count = 0;
+    edges->tight_count = 0;
+    for (uint32_t k = 0; k < core->live_count; k++) {
+        uint32_t row = core->live_row[k];
+
+        if (core->row[row] >= problem->row_max[row])
+            edges->full[edges->full_count++] = row;
+        if (core->row[row] <= problem->row_min[row] && core->row[row] > 0)
+            edges->tight[edges->tight_count++] = row;
+    }
+}
+
+struct hp_columns
+hp_core_open(
+    const struct hp_core *core, const struct hp_edges *edges, const struct hp_rowset *out)
+{
+    struct hp_columns open;
+
+    memset(&open, 255, sizeof(open));
+    for (uint32_t k = 0; k < edges->full_count; k++)
+        if (!out || !hp_rowset_has(out, edges->full[k]))
+            for (uint32_t w = 0; w < HP_CORE_WORDS; w++)
+                open.word[w] &= ~core->row_columns[edges->full[k]].word[w];
+    for (uint32_t k = 0; out && k < edges->tight_count; k++)
+        if (hp_rowset_has(out, edges->tight[k]))
+            for (uint32_t w = 0; w < HP_CORE_WORDS; w++)
+                open.word[w] &= core->row_columns[edges->tight[k]].word[w];
+    return open;
+}
+
+/* Columns that may come in; with `needed`, only those that help a row below its minimum. */
 static struct hp_columns
 columns_open(const struct hp_core *core, bool needed)
 {
     const struct hp_problem *problem = core->problem;
-    struct hp_rowset full = {{0}};
-    struct hp_rowset under = {{0}};
-    struct hp_columns open = {{0}};
+    struct hp_edges edges;
+    struct hp_columns open;
+    struct hp_columns helps = {{0}};
 
-    for (uint32_t row = 0; row < problem->row_count; row++) {
-        if (core->row[row] >= problem->row_max[row])
-            hp_rowset_add(&full, row);
-        if (row > 0 && core->row[row] < problem->row_min[row])
-            hp_rowset_add(&under, row);
-    }
-    for (uint32_t kind = 0; kind < core->kind_count; kind++) {
-        uint64_t blocked = 0;
-        uint64_t helps = 0;
+    hp_core_edges(core, &edges);
+    open = hp_core_open(core, &edges, NULL);
+    for (uint32_t row = 1; needed && row < problem->share_row; row++)
+        if (core->row[row] < problem->row_min[row])
+            for (uint32_t w = 0; w < HP_CORE_WORDS; w++)
+                helps.word[w] |= core->row_columns[row].word[w];
+    for (uint32_t w = 0; w < HP_CORE_WORDS; w++) {
+        uint64_t there = core->row_columns[0].word[w] & ~core->chosen.word[w];
 
-        for (uint32_t w = 0; w < problem->row_words; w++) {
-            blocked |= core->kind_rows[kind].word[w] & full.word[w];
-            helps |= core->kind_rows[kind].word[w] & under.word[w];
-        }
-        if (blocked || (needed && !helps))
-            continue;
-        for (uint32_t w = 0; w < HP_CORE_WORDS; w++)
-            open.word[w] |= core->kind_columns[kind].word[w];
+        open.word[w] &= needed ? helps.word[w] & there : there;
     }
-    for (uint32_t w = 0; w < HP_CORE_WORDS; w++)
-        open.word[w] &= ~core->chosen.word[w];
     return open;
 }
 
@@ -358,13 +411,32 @@ needs_rows(const struct hp_core *core)
     return false;
 }
 
+/* What the column's use of capacities costs, when a whole capacity costs `load`. */
+static int32_t
+load_points(const struct hp_core *core, uint32_t column, int64_t load)
+{
+    const struct hp_pack_instance *in = core->problem->instance;
+    int64_t points = 0;
+
+    for (size_t r = 0; r < in->resource_count; r++) {
+        int64_t use = hp_problem_use(core->problem, core->item[column], r);
+
+        if (use > 0) /* at most the whole, and 2^10 parts of it are fine enough */
+            points += load * (use * 1024 / (in->resources[r].max + 1)) / 1024;
+    }
+    return points > POINTS_MAX ? POINTS_MAX : (int32_t)points;
+}
+
 bool
-hp_core_fill(struct hp_core *core, int64_t rate)
+hp_core_fill(struct hp_core *core, int64_t rate, int64_t load)
 {
     int32_t points[HP_CORE_MAX];
 
-    for (uint32_t j = 0; j < core->count; j++)
+    for (uint32_t j = 0; j < core->count; j++) {
         points[j] = hp_core_points(core->price[j], rate);
+        if (load)
+            points[j] += load_points(core, j, load);
+    }
     while (core->row[0] < core->problem->row_max[0]) {
         bool needed = needs_rows(core);
         int32_t score = 0;

@@ -38,6 +38,10 @@ hp_columns_flip(struct hp_columns *set, uint32_t column)
     set->word[column >> 6] ^= UINT64_C(1) << (column & 63);
 }
 
+#define HP_LANES 8
+/* Eight numbers side by side; loads and stores need no alignment. */
+typedef int32_t hp_lanes __attribute__((vector_size(4 * HP_LANES), aligned(4), may_alias));
+
 struct hp_core {
     const struct hp_problem *problem;
     const int64_t *gain; /* by item, this slot's */
@@ -56,10 +60,10 @@ struct hp_core {
     int32_t *weight; /* padded x padded */
     struct hp_columns pinned;
 
-    uint32_t kind[HP_CORE_MAX]; /* columns with equal rows are of one kind */
-    uint32_t kind_count;
-    struct hp_rowset kind_rows[HP_CORE_MAX];
-    struct hp_columns kind_columns[HP_CORE_MAX];
+    const struct hp_rowset *rows[HP_CORE_MAX];  /* by column */
+    struct hp_columns row_columns[HP_ROWS_MAX]; /* by row */
+    uint32_t live_row[HP_ROWS_MAX];             /* rows that any column has */
+    uint32_t live_count;
 
     /* The box being changed. */
     struct hp_columns chosen;
@@ -87,14 +91,30 @@ int32_t hp_core_worth(const struct hp_core *core, uint32_t column);
  */
 int32_t hp_core_same(const struct hp_core *core, int32_t category);
 
+/* Rows of the present box that are at their maximum, and at a minimum above 0. */
+struct hp_edges {
+    uint32_t full[HP_ROWS_MAX];
+    uint32_t full_count;
+    uint32_t tight[HP_ROWS_MAX];
+    uint32_t tight_count;
+};
+
+void hp_core_edges(const struct hp_core *core, struct hp_edges *edges);
+
+/* Columns that no row keeps out once a column with the rows `out` is gone (NULL: none goes).
+ */
+struct hp_columns hp_core_open(
+    const struct hp_core *core, const struct hp_edges *edges, const struct hp_rowset *out);
+
 /* Row and capacity rules allow `column` in. */
 bool hp_core_fits(const struct hp_core *core, uint32_t column);
 /* Minima are reached (maxima always hold). */
 bool hp_core_filled(const struct hp_core *core);
 
 /* Fills the box up: first what minima need, then while the worth exceeds the price at `rate`.
- * False when a minimum cannot be reached this way. */
-bool hp_core_fill(struct hp_core *core, int64_t rate);
+ * With `load` > 0 an item pays for the capacities it uses as well: `load` points for all of
+ * one. False when a minimum cannot be reached this way. */
+bool hp_core_fill(struct hp_core *core, int64_t rate, int64_t load);
 
 /* Empties the box and puts the content in, as far as it is among the columns. */
 void hp_core_load(struct hp_core *core, const struct hp_content *box);

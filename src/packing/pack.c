@@ -139,7 +139,7 @@ first_obstacle(const struct packing *packing)
     return HP_PACK_BUDGET_TOO_LOW;
 }
 
-#define EXACT_STEPS 100000
+#define EXACT_STEPS 40000
 
 void
 hp_pack_solve(const struct hp_pack_instance *instance, struct hp_arena *arena,

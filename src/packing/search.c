@@ -1,8 +1,14 @@
 /* packing/search.c - see pack.c for the method. SPDX-License-Identifier: Apache-2.0 */
 #include "packing/search.h"
 
-#define CORE_TARGET 64
-#define FILLS_MAX   8
+#define CORE_TARGET   88
+#define FILLS_MAX     8
+#define MAIN_STEPS    60
+#define MAIN_PATIENCE 25
+#define HARD_STEPS    100
+#define SEED_STEPS    24
+#define BAN_STEPS     24
+#define BAN_RUNS      24
 
 struct unit { /* a copy of an item that could be a column */
     int64_t score;
@@ -337,6 +343,20 @@ miss(const struct hp_core *core)
     return core->cost < core->low ? core->low - core->cost : 0;
 }
 
+/* A fill that ran out of a capacity, again with dearer and dearer capacities. */
+static bool
+fill_loaded(struct hp_core *core, int64_t rate)
+{
+    if (!core->problem->instance->resource_count)
+        return false;
+    for (int64_t load = 1 << 12; load <= 1 << 26; load *= 4) {
+        hp_core_reset(core);
+        if (hp_core_fill(core, rate, load))
+            return true;
+    }
+    return false;
+}
+
 /*
  * Fills the core's box at several rates until one lands in the window from both sides. Leaves
  * in `start` the fill that misses the window least, and the rate it was made with in `rate`.
@@ -353,7 +373,7 @@ fill_window(struct slot *slot, struct hp_best *best, struct hp_content *start, i
 
     for (int k = 0; k < FILLS_MAX; k++) {
         hp_core_reset(core);
-        if (!hp_core_fill(core, at))
+        if (!hp_core_fill(core, at, 0) && !fill_loaded(core, at))
             break;
         hp_best_offer(best, core);
         if (least < 0 || miss(core) < least) {
@@ -482,8 +502,54 @@ run_seeds(struct slot *slot, struct hp_best *best, int64_t rate)
             if (!hp_columns_has(&core->chosen, pair[side]) && hp_core_fits(core, pair[side]) &&
                 core->add[pair[side]] > -HP_CORE_CLASH / 2)
                 hp_core_put(core, pair[side]);
-        if (hp_core_fill(core, rate))
-            hp_tabu_run(core, best, charge_rate(slot, rate), 24, 14);
+        if (hp_core_fill(core, rate, 0))
+            hp_tabu_run(core, best,
+                &(struct hp_tabu_plan){
+                    charge_rate(slot, rate), SEED_STEPS, SEED_STEPS / 2, HP_TABU_ANY});
+    }
+}
+
+/* Starts again from the best box, without one of its columns, for each in turn; a better box
+ * begins anew. At most `runs` runs. */
+static void
+run_bans(struct slot *slot, struct hp_best *best, int64_t rate, int runs)
+{
+    struct hp_core *core = slot->core;
+    struct hp_tabu_plan plan = {charge_rate(slot, rate), BAN_STEPS, BAN_STEPS, HP_TABU_ANY};
+    uint32_t from = 0;
+
+    for (uint32_t tried = 0; runs > 0 && tried < core->count; tried++) {
+        uint32_t column = (from + tried) % core->count;
+
+        hp_core_load(core, &best->box);
+        if (!hp_columns_has(&core->chosen, column) || hp_columns_has(&core->pinned, column))
+            continue;
+        runs--;
+        plan.ban = column;
+        if (hp_tabu_run(core, best, &plan)) {
+            from = column + 1;
+            tried = 0;
+        }
+    }
+}
+
+/* No box so far: from fills at many rates, with money outside the window charged so dearly that
+ * reaching it is all that counts at first. */
+static void
+search_harder(struct slot *slot, struct hp_best *best)
+{
+    static const int8_t eighths[] = {8, 0, 4, 16, -4, 32, -16, -64};
+    struct hp_core *core = slot->core;
+    int64_t unit = charge_rate(slot, 0);
+
+    for (size_t k = 0; k < HP_ARRAY_SIZE(eighths) && !best->found; k++) {
+        int64_t rate = unit / 8 * eighths[k];
+        struct hp_tabu_plan plan = {unit * 16, HARD_STEPS, HARD_STEPS, HP_TABU_ANY};
+
+        hp_core_reset(core);
+        if (rate <= core->rate_max && rate >= -core->rate_max &&
+            (hp_core_fill(core, rate, 0) || fill_loaded(core, rate)))
+            hp_tabu_run(core, best, &plan);
     }
 }
 
@@ -506,12 +572,18 @@ hp_slot_search(const struct hp_slot_task *task, struct hp_best *best)
     small = slot.core->count == slot.unit_count;
     if (fill_window(&slot, best, &start, &rate)) {
         hp_core_load(slot.core, best->found ? &best->box : &start);
-        hp_tabu_run(slot.core, best, charge_rate(&slot, rate), 60, 25);
+        hp_tabu_run(slot.core, best,
+            &(struct hp_tabu_plan){
+                charge_rate(&slot, rate), MAIN_STEPS, MAIN_PATIENCE, HP_TABU_ANY});
     } else if (best->found) {
         rate = core_rate(&slot);
         hp_core_load(slot.core, &best->box);
-        hp_tabu_run(slot.core, best, charge_rate(&slot, rate), 60, 25);
+        hp_tabu_run(slot.core, best,
+            &(struct hp_tabu_plan){
+                charge_rate(&slot, rate), MAIN_STEPS, MAIN_PATIENCE, HP_TABU_ANY});
     }
+    if (!best->found)
+        search_harder(&slot, best);
     if (!best->found)
         return;
     if (!small) {
@@ -520,7 +592,10 @@ hp_slot_search(const struct hp_slot_task *task, struct hp_best *best)
         build_core(&slot, worth, &best->box);
         rate = core_rate(&slot);
         hp_core_load(slot.core, &best->box);
-        hp_tabu_run(slot.core, best, charge_rate(&slot, rate), 40, 20);
+        hp_tabu_run(slot.core, best,
+            &(struct hp_tabu_plan){
+                charge_rate(&slot, rate), MAIN_STEPS, MAIN_PATIENCE, HP_TABU_ANY});
     }
     run_seeds(&slot, best, rate);
+    run_bans(&slot, best, rate, BAN_RUNS);
 }

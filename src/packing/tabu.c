@@ -22,15 +22,13 @@
  */
 #include "packing/tabu.h"
 
-#define LANES     8
+#define LANES     HP_LANES
 #define NEVER     (-(1 << 30))
-#define HOLD_OUT  7 /* moves a column that left stays away */
-#define HOLD_IN   3 /* moves a column that came stays in */
-#define STREAK    3 /* moves on one side of the boundary before the charge changes */
+#define HOLD_OUT  5 /* moves a column that left stays away */
+#define HOLD_IN   1 /* moves a column that came stays in */
+#define STREAK    2 /* moves on one side of the boundary before the charge changes */
 #define EDGE_MAX  (1 << 26)
 #define NO_COLUMN UINT32_MAX
-
-typedef int32_t lanes __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 
 struct scan { /* what the exchanges of one column have in common */
     const int32_t *add;
@@ -55,36 +53,36 @@ struct found { /* best per lane */
 static inline __attribute__((always_inline)) void
 scan_body(const struct scan *scan, struct found *found)
 {
-    const lanes bit = {1, 2, 4, 8, 16, 32, 64, 128};
-    const lanes number = {0, 1, 2, 3, 4, 5, 6, 7};
-    lanes best = *(const lanes *)found->score;
-    lanes move = *(const lanes *)found->move;
+    const hp_lanes bit = {1, 2, 4, 8, 16, 32, 64, 128};
+    const hp_lanes number = {0, 1, 2, 3, 4, 5, 6, 7};
+    hp_lanes best = *(const hp_lanes *)found->score;
+    hp_lanes move = *(const hp_lanes *)found->move;
 
     for (uint32_t j = 0; j < scan->padded; j += LANES) {
         int32_t mask = (int32_t)(scan->allowed.word[j >> 6] >> (j & 63) & 255);
-        lanes points;
-        lanes over;
-        lanes under;
-        lanes score;
-        lanes better;
+        hp_lanes points;
+        hp_lanes over;
+        hp_lanes under;
+        hp_lanes score;
+        hp_lanes better;
 
         if (!mask)
             continue;
-        points = *(const lanes *)(scan->points + j);
+        points = *(const hp_lanes *)(scan->points + j);
         over = points - scan->room_high;
         over &= over > 0;
         under = scan->room_low - points;
         under &= under > 0;
-        score = *(const lanes *)(scan->add + j) - *(const lanes *)(scan->weight + j) -
+        score = *(const hp_lanes *)(scan->add + j) - *(const hp_lanes *)(scan->weight + j) -
                 scan->worth - over - under;
         score +=
-            (*(const lanes *)(scan->category + j) == scan->same_category) & scan->same_bonus;
+            (*(const hp_lanes *)(scan->category + j) == scan->same_category) & scan->same_bonus;
         better = ((mask & bit) != 0) & (score > best);
         best = (score & better) | (best & ~better);
         move = ((scan->tag + (int32_t)j + number) & better) | (move & ~better);
     }
-    *(lanes *)found->score = best;
-    *(lanes *)found->move = move;
+    *(hp_lanes *)found->score = best;
+    *(hp_lanes *)found->move = move;
 }
 
 static void
@@ -119,14 +117,13 @@ struct search {
     int64_t rate;
     int32_t points[HP_CORE_MAX];
     int moves;
-    int until[HP_CORE_MAX]; /* a column may not move before this move */
-    int streak;             /* moves inside (positive) or outside the window in a row */
-    struct hp_rowset full;
-    struct hp_rowset tight;
+    int until[HP_CORE_MAX];   /* a column that came may not leave before this move */
+    uint32_t left[HOLD_OUT];  /* the last columns that left, */
+    int left_until[HOLD_OUT]; /* and when they may come back */
+    int streak;               /* moves inside (positive) or outside the window in a row */
+    struct hp_edges edges;
     struct hp_columns held; /* may not come in */
-    bool known[HP_CORE_MAX];
-    struct hp_columns open[HP_CORE_MAX]; /* by kind going out, when known */
-    int32_t *nothing;                    /* a row of zeroes */
+    uint32_t ban;           /* may not come in; HP_TABU_ANY: none */
 };
 
 /* Is `content` before `other` in id order of items, then quantities? */
@@ -191,69 +188,24 @@ static void
 look_at_rows(struct search *search)
 {
     const struct hp_core *core = search->core;
-    const struct hp_problem *problem = core->problem;
 
-    memset(&search->full, 0, sizeof(search->full));
-    memset(&search->tight, 0, sizeof(search->tight));
-    for (uint32_t row = 0; row < problem->row_count; row++) {
-        if (core->row[row] >= problem->row_max[row])
-            hp_rowset_add(&search->full, row);
-        if (core->row[row] <= problem->row_min[row])
-            hp_rowset_add(&search->tight, row);
-    }
-    memset(search->known, 0, core->kind_count * sizeof(search->known[0]));
+    hp_core_edges(core, &search->edges);
     search->held = core->chosen;
-    for (uint32_t j = 0; j < core->count; j++)
-        if (search->until[j] > search->moves)
-            search->held.word[j >> 6] |= UINT64_C(1) << (j & 63);
-}
-
-/* Rows that `in` fills and `out` does not empty, or the reverse: the exchange is not allowed.
- */
-static bool
-kinds_block(
-    const struct search *search, const struct hp_rowset *out, const struct hp_rowset *in)
-{
-    uint64_t blocked = 0;
-
-    for (uint32_t w = 0; w < search->core->problem->row_words; w++)
-        blocked |= (in->word[w] & ~out->word[w] & search->full.word[w]) |
-                   (out->word[w] & ~in->word[w] & search->tight.word[w]);
-    return blocked != 0;
-}
-
-static const struct hp_columns *
-open_for_kind(struct search *search, uint32_t out)
-{
-    const struct hp_core *core = search->core;
-    struct hp_columns open = {{0}};
-
-    if (search->known[out])
-        return &search->open[out];
-    for (uint32_t kind = 0; kind < core->kind_count; kind++) {
-        if (kinds_block(search, &core->kind_rows[out], &core->kind_rows[kind]))
-            continue;
-        for (uint32_t w = 0; w < HP_CORE_WORDS; w++)
-            open.word[w] |= core->kind_columns[kind].word[w];
-    }
+    for (uint32_t k = 0; k < HOLD_OUT; k++)
+        if (search->left_until[k] > search->moves)
+            search->held.word[search->left[k] >> 6] |= UINT64_C(1) << (search->left[k] & 63);
+    if (search->ban != HP_TABU_ANY)
+        search->held.word[search->ban >> 6] |= UINT64_C(1) << (search->ban & 63);
     for (uint32_t w = 0; w < HP_CORE_WORDS; w++)
-        open.word[w] &= ~search->held.word[w];
-    search->known[out] = true;
-    search->open[out] = open;
-    return &search->open[out];
+        search->held.word[w] |= ~core->row_columns[0].word[w];
 }
 
+/* What may come in when a column with the rows `out` goes (NULL: nothing goes). */
 static struct hp_columns
-open_to_add(const struct search *search)
+open_after(const struct search *search, const struct hp_rowset *out)
 {
-    const struct hp_core *core = search->core;
-    const struct hp_rowset none = {{0}};
-    struct hp_columns open = {{0}};
+    struct hp_columns open = hp_core_open(search->core, &search->edges, out);
 
-    for (uint32_t kind = 0; kind < core->kind_count; kind++)
-        if (!kinds_block(search, &none, &core->kind_rows[kind]))
-            for (uint32_t w = 0; w < HP_CORE_WORDS; w++)
-                open.word[w] |= core->kind_columns[kind].word[w];
     for (uint32_t w = 0; w < HP_CORE_WORDS; w++)
         open.word[w] &= ~search->held.word[w];
     return open;
@@ -280,12 +232,14 @@ mind_capacities(const struct hp_core *core, uint32_t out, struct hp_columns *all
     }
 }
 
+static const int32_t nothing[HP_CORE_MAX];
+
 static void
 scan_moves(struct search *search, uint32_t out, struct found *found)
 {
     const struct hp_core *core = search->core;
     struct scan scan = {.add = core->add,
-        .weight = search->nothing,
+        .weight = nothing,
         .category = core->category,
         .points = search->points,
         .padded = core->padded,
@@ -294,9 +248,9 @@ scan_moves(struct search *search, uint32_t out, struct found *found)
     int64_t cost = core->cost;
 
     if (out == NO_COLUMN) {
-        scan.allowed = open_to_add(search);
+        scan.allowed = open_after(search, NULL);
     } else {
-        scan.allowed = *open_for_kind(search, core->kind[out]);
+        scan.allowed = open_after(search, core->rows[out]);
         scan.weight = core->weight + (size_t)out * core->padded;
         scan.same_category = core->category[out];
         scan.same_bonus = hp_core_same(core, core->category[out]);
@@ -326,11 +280,11 @@ static void
 scan_drop(struct search *search, uint32_t out, struct found *found)
 {
     const struct hp_core *core = search->core;
-    const struct hp_rowset none = {{0}};
     int32_t score;
 
-    if (kinds_block(search, &core->kind_rows[core->kind[out]], &none))
-        return;
+    for (uint32_t k = 0; k < search->edges.tight_count; k++)
+        if (hp_rowset_has(core->rows[out], search->edges.tight[k]))
+            return;
     score = -hp_core_worth(core, out) - charge(search, core->cost - core->price[out]);
     if (score > found->score[0]) {
         found->score[0] = score;
@@ -350,13 +304,16 @@ best_move(struct search *search, int32_t *score)
         found.score[k] = NEVER;
         found.move[k] = 0;
     }
-    scan_moves(search, NO_COLUMN, &found);
+    bool banning = search->moves == 0 && search->ban != HP_TABU_ANY;
+
+    if (!banning)
+        scan_moves(search, NO_COLUMN, &found);
     for (uint32_t w = 0; w < HP_CORE_WORDS; w++)
         for (uint64_t bits = core->chosen.word[w] & ~core->pinned.word[w]; bits;
              bits &= bits - 1) {
             uint32_t out = w * 64 + (uint32_t)__builtin_ctzll(bits);
 
-            if (search->until[out] > search->moves)
+            if (search->until[out] > search->moves || (banning && out != search->ban))
                 continue;
             scan_moves(search, out, &found);
             scan_drop(search, out, &found);
@@ -379,7 +336,8 @@ make_move(struct search *search, int32_t move)
     search->moves++;
     if (out < HP_CORE_MAX) {
         hp_core_remove(core, out);
-        search->until[out] = search->moves + HOLD_OUT;
+        search->left[search->moves % HOLD_OUT] = out;
+        search->left_until[search->moves % HOLD_OUT] = search->moves + HOLD_OUT;
     }
     if (in < HP_CORE_MAX) {
         hp_core_put(core, in);
@@ -405,17 +363,16 @@ adapt_rate(struct search *search)
     }
 }
 
-void
-hp_tabu_run(struct hp_core *core, struct hp_best *best, int64_t rate, int steps, int patience)
+bool
+hp_tabu_run(struct hp_core *core, struct hp_best *best, const struct hp_tabu_plan *plan)
 {
-    struct search search = {.core = core, .scan = scan_for_this_machine()};
-    int32_t nothing[HP_CORE_MAX] = {0};
+    struct search search = {.core = core, .scan = scan_for_this_machine(), .ban = plan->ban};
+    bool improved = false;
     int idle = 0;
 
-    search.nothing = nothing;
-    set_rate(&search, rate);
-    hp_best_offer(best, core);
-    while (search.moves < steps && idle < patience) {
+    set_rate(&search, plan->rate);
+    improved = hp_best_offer(best, core);
+    while (search.moves < plan->steps && idle < plan->patience) {
         int32_t score;
         int32_t move;
 
@@ -424,7 +381,12 @@ hp_tabu_run(struct hp_core *core, struct hp_best *best, int64_t rate, int steps,
         if (score <= -HP_CORE_CLASH / 2)
             break;
         make_move(&search, move);
-        idle = hp_best_offer(best, core) ? 0 : idle + 1;
+        idle++;
+        if (hp_best_offer(best, core)) {
+            improved = true;
+            idle = 0;
+        }
         adapt_rate(&search);
     }
+    return improved;
 }

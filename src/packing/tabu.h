@@ -20,10 +20,17 @@ struct hp_best {
  * then greater cost, then the box whose items come first by id. */
 bool hp_best_offer(struct hp_best *best, const struct hp_core *core);
 
-/* At most `steps` moves from the core's present box, which must keep the row rules (the window
- * may be missed); stops early after `patience` moves without a better box. `rate` is what
- * money is worth at the start, in the core's points. Every box passed is offered. */
-void hp_tabu_run(
-    struct hp_core *core, struct hp_best *best, int64_t rate, int steps, int patience);
+#define HP_TABU_ANY UINT32_MAX
+
+struct hp_tabu_plan {
+    int64_t rate; /* what money outside the window costs at the start, in the core's points */
+    int steps;    /* at most so many moves */
+    int patience; /* and at most so many in a row without a better box */
+    uint32_t ban; /* the first move puts this column out, for good; or HP_TABU_ANY */
+};
+
+/* Moves from the core's present box, which must keep the row rules (the window may be missed).
+ * Every box passed is offered. Says whether `best` became better. */
+bool hp_tabu_run(struct hp_core *core, struct hp_best *best, const struct hp_tabu_plan *plan);
 
 #endif
