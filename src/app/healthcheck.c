@@ -93,7 +93,7 @@ ask(const struct hp_options *options, const char *path, struct hp_error *error)
 {
     char answer[ANSWER_BYTES_MAX];
     enum hp_status status;
-    int connection;
+    int connection = -1;
 
     if (!options->http_host)
         return hp_fail(error, HP_USAGE, "http.listen is off: there is nobody to ask");
