@@ -12,6 +12,7 @@ COPY script/bootstrap script/bootstrap
 RUN script/bootstrap build
 COPY CMakeLists.txt CMakePresets.json ./
 COPY cmake cmake
+COPY conf conf
 COPY schemas schemas
 COPY src src
 RUN cmake --preset release -DHAMPER_TESTS=OFF \

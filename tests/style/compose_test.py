@@ -86,6 +86,13 @@ class ThePlatformNamesWhatExists(unittest.TestCase):
         self.assertTrue(sources)
         self.assertEqual([name for name in sources if not (ROOT / name).exists()], [])
 
+    def test_the_builder_has_what_cmake_embeds(self):
+        build = (ROOT / "Dockerfile").read_text().split("\nFROM ")[1]
+        copied = {word.split("/")[0] for line in re.findall(r"^COPY (.*) \S+$", build, re.M)
+                  for word in line.split()}
+        needed = re.findall(r"\$\{CMAKE_SOURCE_DIR\}/(\w+)/", (ROOT / "CMakeLists.txt").read_text())
+        self.assertEqual(set(needed) - copied, set())
+
 
 if __name__ == "__main__":
     sys.exit(unittest.main())
