@@ -34,7 +34,8 @@ void hp_solver_free(struct hp_solver *solver); /* NULL is fine */
 
 /*
  * A bounded slice of work. What fails in passing is tried again later, from reading on; a
- * fenced producer waits and reads again as well. Only HP_FATAL and HP_STOP come out.
+ * fenced producer waits and reads again as well. Only HP_FATAL, HP_STOP and
+ * HP_USAGE (no such topic) come out.
  */
 HP_MUST_CHECK enum hp_status hp_solver_step(
     struct hp_solver *solver, int64_t now_ms, struct hp_error *error);
