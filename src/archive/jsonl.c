@@ -74,18 +74,18 @@ add_entry(struct source *source, const struct hp_line *line, int64_t time_ms)
 }
 
 static enum hp_status
-tell_bad(
-    struct hp_events *events, const struct source *source, int64_t line, struct hp_error *error)
+tell_bad(struct hp_events *events, const struct source *source, int64_t line,
+    const struct hp_error *bad, struct hp_error *error)
 {
-    struct hp_error bad = *error;
+    struct hp_error full = {.status = HP_USAGE, .code = bad->code};
 
-    snprintf(error->text, sizeof(error->text), "%.150s:%" PRId64 ": %s: %.250s", source->path,
-        line, bad.code, bad.text);
-    error->status = HP_USAGE;
-    if (!events->options.on_bad)
-        return HP_USAGE;
-    events->options.on_bad(events->options.context, source->path, line, error);
-    return HP_OK;
+    snprintf(full.text, sizeof(full.text), "%.150s:%" PRId64 ": %s: %.250s", source->path, line,
+        bad->code, bad->text);
+    if (events->options.on_bad) {
+        events->options.on_bad(events->options.context, source->path, line, &full);
+        return HP_OK;
+    }
+    return hp_fail(error, HP_USAGE, "%s", full.text);
 }
 
 static enum hp_status
@@ -93,20 +93,22 @@ check_line(struct hp_events *events, struct source *source, const struct hp_line
     struct hp_error *error)
 {
     union hp_any_event event;
+    struct hp_error bad;
     enum hp_status status;
 
     hp_arena_clear(&events->arena);
     if (line->too_long)
         status =
-            hp_bad(error, "TOO_LARGE", "the line is longer than %zu bytes", HP_LINE_BYTES_MAX);
+            hp_bad(&bad, "TOO_LARGE", "the line is longer than %zu bytes", HP_LINE_BYTES_MAX);
     else
         status = read_line(
-            source->type, line->text, events->options.now_ms, &events->arena, &event, error);
+            source->type, line->text, events->options.now_ms, &events->arena, &event, &bad);
     if (status == HP_BAD_RECORD)
-        return tell_bad(events, source, line->number, error);
-    if (!status)
-        add_entry(source, line, hp_any_event_time(source->type, &event));
-    return status;
+        return tell_bad(events, source, line->number, &bad, error);
+    if (status)
+        return hp_fail(error, status, "%s", bad.text);
+    add_entry(source, line, hp_any_event_time(source->type, &event));
+    return HP_OK;
 }
 
 static int
