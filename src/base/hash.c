@@ -1,5 +1,8 @@
-/* base/hash.c - thin over xxHash and OpenSSL; murmur2 by hand. SPDX-License-Identifier:
- * Apache-2.0 */
+/*
+ * base/hash.c - thin over xxHash and OpenSSL; murmur2 by hand.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
 #include "base/hash.h"
 
 #define XXH_INLINE_ALL

@@ -1,5 +1,8 @@
-/* flow/emit.c - users whose boxes must be looked at get them. SPDX-License-Identifier:
- * Apache-2.0 */
+/*
+ * flow/emit.c - users whose boxes must be looked at get them.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
 #include "flow/boxes.h"
 
 #include "base/metric.h"

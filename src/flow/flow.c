@@ -121,11 +121,10 @@ publish_rows(struct hp_flow *flow, struct hp_step *step, int64_t now_ms, bool *m
 {
     struct hp_flow_task *own = hp_task_user(hp_step_task(step));
 
-    return hp_rows_publish(
-        &(struct hp_rows_options){.cluster = flow->options.cluster,
-            .topic = flow->options.topics->name[HP_TOPIC_ROWS],
-            .publish_ms = flow->options.rows_publish_ms,
-            .eager = flow->options.eager_rows},
+    return hp_rows_publish(&(struct hp_rows_options){.cluster = flow->options.cluster,
+                               .topic = flow->options.topics->name[HP_TOPIC_ROWS],
+                               .publish_ms = flow->options.rows_publish_ms,
+                               .eager = flow->options.eager_rows},
         &own->rows, step, now_ms, more, error);
 }
 

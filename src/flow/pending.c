@@ -1,5 +1,8 @@
-/* flow/pending.c - marks as facts, their order as a derived index. SPDX-License-Identifier:
- * Apache-2.0 */
+/*
+ * flow/pending.c - marks as facts, their order as a derived index.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
 #include "flow/pending.h"
 
 #include "flow/topology.h"

@@ -1,5 +1,8 @@
-/* flow/request.c - a user asks for boxes; answer with the best ones. SPDX-License-Identifier:
- * Apache-2.0 */
+/*
+ * flow/request.c - a user asks for boxes; answer with the best ones.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
 #include "flow/boxes.h"
 
 #include "base/metric.h"

@@ -1,6 +1,7 @@
 /*
- * tests/fuzz/standalone.c - replays a corpus folder through a fuzz target without a fuzzer, plus
- * every prefix and a flipped bit per byte of the small ones. Fails when the folder is empty.
+ * tests/fuzz/standalone.c - replays a corpus folder through a fuzz target without a fuzzer,
+ * plus every prefix and a flipped bit per byte of the small ones. Fails when the folder is
+ * empty.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
