@@ -156,10 +156,189 @@ small_instances_agree_with_an_exhaustive_search(void **state)
     hp_arena_release(&arena);
 }
 
+/* Thousands of boxes of the size the stream asks for: not one may break a rule. */
+static void
+realistic_boxes_break_no_rule(void **state)
+{
+    uint64_t count = setting("HAMPER_PACKING_REALISTIC", 600);
+    uint64_t first = setting("HAMPER_PACKING_SEED", 1);
+    struct hp_arena arena = {0};
+    uint64_t boxes_seen = 0;
+    uint64_t limited = 0;
+
+    (void)state;
+    for (uint64_t seed = first; seed < first + count; seed++) {
+        struct hp_rng rng = {seed};
+        struct case_shape shape = {.kind = (int)(seed % CASE_KINDS),
+            .items = 20 + hp_rng_below(&rng, 181),
+            .slots = 1 + hp_rng_below(&rng, HP_BOXES_MAX)};
+        struct hp_pack_instance *in = case_realistic(&rng, &arena, &shape);
+        struct hp_pack_answer answer;
+        int32_t *boxes[HP_BOXES_MAX];
+        const char *wrong;
+
+        in->want_bound = seed % 8 == 0;
+        hp_pack_solve(in, &arena, &answer);
+        wrong = check_answer(&arena, in, &answer, boxes);
+        if (wrong)
+            complain(seed, wrong);
+        boxes_seen += answer.box_count;
+        for (size_t k = 0; k < answer.missing_count; k++)
+            limited += answer.missing[k].obstacle == HP_PACK_SEARCH_LIMIT;
+        hp_arena_clear(&arena);
+    }
+    print_message("%llu boxes without a violation, %llu slots open at the step limit\n",
+        (unsigned long long)boxes_seen, (unsigned long long)limited);
+    hp_arena_release(&arena);
+}
+
+/* Item `i` of the one is item `place[i]` of the other. */
+static void
+assert_same_boxes(uint64_t seed, const struct hp_pack_answer *a, const struct hp_pack_answer *b,
+    const uint32_t *place)
+{
+    if (a->status != b->status || a->box_count != b->box_count)
+        complain(seed, "another status");
+    for (size_t k = 0; k < a->box_count; k++) {
+        const struct hp_pack_box *x = &a->boxes[k];
+        const struct hp_pack_box *y = &b->boxes[k];
+
+        if (x->slot != y->slot || x->line_count != y->line_count || x->value != y->value ||
+            x->cost != y->cost || x->reason_count != y->reason_count)
+            complain(seed, "another box");
+        for (size_t l = 0; l < x->line_count; l++)
+            if (place[x->lines[l].item] != y->lines[l].item ||
+                x->lines[l].quantity != y->lines[l].quantity ||
+                x->lines[l].points != y->lines[l].points)
+                complain(seed, "another line");
+    }
+}
+
+/* The same request with its items, pairs and lists in another order, and `chaff` more items
+ * that no box may hold: excluded ones and ones beyond every budget. */
+static struct hp_pack_instance *
+disguise(struct hp_rng *rng, struct hp_arena *arena, const struct hp_pack_instance *in,
+    uint32_t chaff, uint32_t *place)
+{
+    struct hp_pack_instance *out = HP_ARENA_NEW(arena, struct hp_pack_instance);
+    size_t count = in->item_count + chaff;
+    struct hp_pack_item *items = HP_ARENA_ARRAY(arena, count, struct hp_pack_item);
+    struct hp_pack_pair *pairs = HP_ARENA_ARRAY(arena, in->pair_count, struct hp_pack_pair);
+    struct hp_bytes *exclude =
+        HP_ARENA_ARRAY(arena, in->exclude.count + chaff, struct hp_bytes);
+    uint32_t *order = HP_ARENA_ARRAY(arena, count, uint32_t);
+    size_t excluded = in->exclude.count;
+
+    *out = *in;
+    for (uint32_t i = 0; i < count; i++)
+        order[i] = i;
+    for (uint32_t i = (uint32_t)count; i > 1; i--) {
+        uint32_t other = hp_rng_below(rng, i);
+        uint32_t swap = order[i - 1];
+
+        order[i - 1] = order[other];
+        order[other] = swap;
+    }
+    if (excluded)
+        memcpy(exclude, in->exclude.items, excluded * sizeof(*exclude));
+    for (uint32_t i = 0; i < count; i++) {
+        if (order[i] < in->item_count) {
+            items[i] = in->items[order[i]];
+            place[order[i]] = i;
+            continue;
+        }
+        items[i] = in->items[0];
+        items[i].id = case_name(arena, "chaff", order[i]);
+        items[i].gain = 1000000;
+        items[i].group = (struct hp_bytes){0};
+        items[i].price = order[i] % 2 ? 100 : HP_PACK_PRICE_MAX;
+        if (order[i] % 2)
+            exclude[excluded++] = items[i].id;
+    }
+    for (size_t p = 0; p < in->pair_count; p++) {
+        const struct hp_pack_pair *pair = &in->pairs[in->pair_count - 1 - p];
+
+        pairs[p] = (struct hp_pack_pair){place[pair->b], place[pair->a], pair->weight};
+    }
+    out->items = items;
+    out->item_count = count;
+    out->pairs = pairs;
+    out->exclude = (struct hp_strings){exclude, excluded};
+    return out;
+}
+
+/* Where an answer comes from must not show in it: order and irrelevant items change nothing. */
+static void
+order_and_chaff_do_not_matter(void **state)
+{
+    uint64_t first = setting("HAMPER_PACKING_SEED", 1);
+    uint32_t *place = hp_alloc(CASE_ITEMS_MAX * sizeof(*place));
+    struct hp_arena arena = {0};
+
+    (void)state;
+    for (uint64_t seed = first; seed < first + 200; seed++) {
+        struct hp_rng rng = {seed};
+        struct case_shape shape = {
+            .kind = (int)(seed % CASE_KINDS), .items = 30 + (uint32_t)(seed % 150), .slots = 3};
+        struct hp_pack_instance *in = case_realistic(&rng, &arena, &shape);
+        struct hp_pack_instance *other = disguise(&rng, &arena, in, 40, place);
+        struct hp_pack_answer answer;
+        struct hp_pack_answer again;
+
+        hp_pack_solve(in, &arena, &answer);
+        hp_pack_solve(other, &arena, &again);
+        assert_same_boxes(seed, &answer, &again, place);
+        hp_arena_clear(&arena);
+    }
+    free(place);
+    hp_arena_release(&arena);
+}
+
+static uint64_t
+digest_answer(uint64_t digest, const struct hp_pack_answer *answer)
+{
+    for (size_t b = 0; b < answer->box_count; b++)
+        for (size_t l = 0; l < answer->boxes[b].line_count; l++) {
+            const struct hp_pack_line *line = &answer->boxes[b].lines[l];
+
+            digest = digest * 1099511628211U + line->item;
+            digest = digest * 1099511628211U + (uint64_t)line->quantity;
+            digest = digest * 1099511628211U + (uint64_t)line->points;
+        }
+    return digest;
+}
+
+/* One number for many answers: every compiler, level and machine must print the same. */
+static void
+answers_repeat_and_print_one_digest(void **state)
+{
+    uint64_t digests[2] = {0, 0};
+    struct hp_arena arena = {0};
+
+    (void)state;
+    for (int run = 0; run < 2; run++)
+        for (uint64_t seed = 1; seed <= 150; seed++) {
+            struct hp_rng rng = {seed};
+            struct case_shape shape = {
+                .kind = (int)(seed % CASE_KINDS), .items = 120, .slots = 4};
+            struct hp_pack_answer answer;
+
+            hp_pack_solve(case_realistic(&rng, &arena, &shape), &arena, &answer);
+            digests[run] = digest_answer(digests[run], &answer);
+            hp_arena_clear(&arena);
+        }
+    assert_true(digests[0] == digests[1]);
+    print_message("digest of 150 answers: %016llx\n", (unsigned long long)digests[0]);
+    hp_arena_release(&arena);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(realistic_boxes_break_no_rule),
+        cmocka_unit_test(order_and_chaff_do_not_matter),
+        cmocka_unit_test(answers_repeat_and_print_one_digest),
         cmocka_unit_test(small_instances_agree_with_an_exhaustive_search),
     };
 
