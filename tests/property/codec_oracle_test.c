@@ -80,7 +80,7 @@ fill_map(struct hp_rng *rng, avro_value_t *value, int depth)
 static void
 fill_fields(struct hp_rng *rng, avro_value_t *value, int depth)
 {
-    size_t count;
+    size_t count = 0;
 
     assert_int_equal(avro_value_get_size(value, &count), 0);
     for (size_t i = 0; i < count; i++) {
