@@ -117,7 +117,8 @@ struct hp_cursor {
 static inline struct hp_cursor
 hp_cursor(struct hp_bytes bytes)
 {
-    return (struct hp_cursor){bytes.data, bytes.data + bytes.size, false};
+    return (struct hp_cursor){
+        bytes.data, bytes.size ? bytes.data + bytes.size : bytes.data, false};
 }
 uint8_t hp_get_u8(struct hp_cursor *cursor);
 uint16_t hp_get_u16(struct hp_cursor *cursor);

@@ -14,7 +14,7 @@ void
 hp_key_part(struct hp_buffer *out, struct hp_bytes part)
 {
     const uint8_t *at = part.data;
-    const uint8_t *end = part.data + part.size;
+    const uint8_t *end = part.size ? part.data + part.size : part.data;
 
     while (at < end) {
         const uint8_t *zero = memchr(at, 0, (size_t)(end - at));

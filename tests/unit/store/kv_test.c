@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <ftw.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,6 +19,14 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+
+/* RocksDB is not built with the thread sanitizer, which therefore cannot see its locks. */
+const char *__tsan_default_suppressions(void);
+const char *
+__tsan_default_suppressions(void)
+{
+    return "race:librocksdb.so\n";
+}
 
 struct fixture {
     bool rocks;
@@ -349,6 +358,51 @@ freeing_nothing_is_fine(void **state)
     assert_int_equal(hp_kv_cursor_free(NULL, NULL), HP_OK);
 }
 
+static void *
+write_pairs(void *context)
+{
+    struct fixture *fixture = context;
+
+    for (int i = 0; i < 500; i++) {
+        char value[16];
+
+        snprintf(value, sizeof(value), "%d", i);
+        put(fixture, "a", value);
+        put(fixture, "z", value);
+        hp_kv_delete_range(&fixture->batch, text("b"), text("y"));
+        put(fixture, value, value);
+        flush(fixture);
+    }
+    return NULL;
+}
+
+/* A batch is there whole or not at all, also for threads that look on. */
+static void
+reader_beside_a_writer_sees_whole_batches(void **state)
+{
+    struct fixture *fixture = *state;
+    struct hp_bytes key;
+    struct hp_bytes value;
+    pthread_t writer;
+
+    put(fixture, "a", "first");
+    put(fixture, "z", "first");
+    flush(fixture);
+    assert_int_equal(pthread_create(&writer, NULL, write_pairs, fixture), 0);
+    for (int i = 0; i < 500; i++) {
+        struct hp_kv_cursor *cursor = hp_kv_scan(fixture->kv, text("a"), (struct hp_bytes){0});
+        char first[16];
+
+        assert_true(hp_kv_next(cursor, &key, &value));
+        snprintf(first, sizeof(first), "%.*s", HP_BYTES_FORMAT(value));
+        assert_true(hp_kv_next(cursor, &key, &value));
+        assert_true(hp_bytes_is(key, "z"));
+        assert_true(hp_bytes_is(value, first));
+        assert_int_equal(hp_kv_cursor_free(cursor, NULL), HP_OK);
+    }
+    pthread_join(writer, NULL);
+}
+
 static void
 state_survives_reopening(void **state)
 {
@@ -563,6 +617,7 @@ main(void)
         BOTH(load_out_of_order_fails_and_changes_nothing),
         BOTH(compaction_keeps_what_is_live),
         BOTH(freeing_nothing_is_fine),
+        BOTH(reader_beside_a_writer_sees_whole_batches),
         ROCKS(state_survives_reopening),
         ROCKS(killed_process_loses_nothing),
         ROCKS(second_opener_is_told_why_not),
