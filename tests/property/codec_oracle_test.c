@@ -68,7 +68,7 @@ static void
 fill_map(struct hp_rng *rng, avro_value_t *value, int depth)
 {
     for (uint32_t i = hp_rng_below(rng, 4); i > 0; i--) {
-        char key[8];
+        char key[16];
         avro_value_t member;
 
         snprintf(key, sizeof(key), "k%u", i);
