@@ -472,9 +472,10 @@ hp_cheapest_find(
     if (bound < 0)
         return HP_VERDICT_IMPOSSIBLE;
     for (int round = 0; round < 4 && !dive->found && !dive->dry; round++) {
-        static const int64_t eighths[] = {0, 1, 8, HP_PACK_AMOUNT_MAX};
+        static const int64_t eighths[] = {0, 1, 8};
 
-        dive->limit = dive->cost + bound + bound / 8 * eighths[round] + eighths[round];
+        dive->limit = round < 3 ? dive->cost + bound + (bound / 8 + 1) * eighths[round]
+                                : HP_PACK_AMOUNT_MAX;
         descend(dive, 0);
     }
     if (dive->found) {
