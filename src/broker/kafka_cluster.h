@@ -77,8 +77,8 @@ void hp_kafka_cursors_drop(struct hp_kafka_cursors *cursors, int32_t partition);
 /* (Re)starts the listed cursors at their `next`. */
 enum hp_status hp_kafka_cursors_start(struct hp_kafka_cursors *cursors,
     struct hp_kafka_cursor *const *list, size_t count, struct hp_error *error);
-/* Takes them out of librdkafka's assignment. */
-void hp_kafka_cursors_stop(
+/* Takes those that are started out of librdkafka's assignment; false when none was. */
+bool hp_kafka_cursors_stop(
     struct hp_kafka_cursors *cursors, struct hp_kafka_cursor *const *list, size_t count);
 enum hp_status hp_kafka_cursor_pause(struct hp_kafka_cursors *cursors,
     struct hp_kafka_cursor *cursor, bool paused, struct hp_error *error);

@@ -32,6 +32,7 @@ struct hp_member {
     size_t held_count;
     size_t held_capacity;
     bool called; /* the rebalance callback, at least once */
+    bool silent; /* abandoned: the listener hears nothing */
 };
 
 const rd_kafka_consumer_group_metadata_t *
@@ -104,32 +105,45 @@ acknowledge(rd_kafka_t *client, bool assign)
     rd_kafka_topic_partition_list_destroy(nothing);
 }
 
-static void
-stop_partition(struct hp_member *member, int32_t partition)
+/*
+ * All of them in one call: it is also the acknowledgement, and when the member is leaving,
+ * librdkafka's group thread ends with it and would not answer a second one.
+ */
+static bool
+stop_partitions(struct hp_member *member, const int32_t *partitions, size_t count)
 {
-    for (size_t t = 0; t < member->options.topic_count; t++) {
-        struct hp_kafka_cursor *cursor = hp_kafka_cursor(&member->cursors, (int)t, partition);
+    size_t topics = member->options.topic_count;
+    struct hp_kafka_cursor **list = hp_alloc((count * topics + 1) * sizeof(*list));
+    size_t found = 0;
+    bool stopped;
 
-        if (cursor)
-            hp_kafka_cursors_stop(&member->cursors, &cursor, 1);
-    }
-    hp_kafka_cursors_drop(&member->cursors, partition);
+    for (size_t i = 0; i < count; i++)
+        for (size_t t = 0; t < topics; t++) {
+            list[found] = hp_kafka_cursor(&member->cursors, (int)t, partitions[i]);
+            found += list[found] != NULL;
+        }
+    stopped = hp_kafka_cursors_stop(&member->cursors, list, found);
+    free(list);
+    return stopped;
 }
 
-static void
+/* True when librdkafka has been told. */
+static bool
 give_up(struct hp_member *member, const int32_t *partitions, size_t count, bool lost)
 {
     const struct hp_member_listener *listener = &member->options.listener;
+    bool stopped;
 
     if (count == 0)
-        return;
-    listener->revoked(listener->context, partitions, count, lost);
+        return false;
+    if (!member->silent)
+        listener->revoked(listener->context, partitions, count, lost);
+    stopped = stop_partitions(member, partitions, count);
     for (size_t i = 0; i < count; i++) {
-        size_t index = held_index(member, partitions[i]);
-
-        stop_partition(member, partitions[i]);
-        member->held[index] = member->held[--member->held_count];
+        hp_kafka_cursors_drop(&member->cursors, partitions[i]);
+        member->held[held_index(member, partitions[i])] = member->held[--member->held_count];
     }
+    return stopped;
 }
 
 static void
@@ -165,7 +179,7 @@ on_assigned(struct hp_member *member, rd_kafka_t *client, int32_t *partitions, s
     for (size_t i = 0; i < count; i++)
         hold(member, partitions[i]);
     acknowledge(client, true);
-    if (count)
+    if (count && !member->silent)
         listener->assigned(listener->context, partitions, count);
 }
 
@@ -176,8 +190,8 @@ on_revoked(struct hp_member *member, rd_kafka_t *client, int32_t *partitions, si
 
     if (!lost)
         keep_metadata(member, client); /* (2) */
-    give_up(member, partitions, count, lost);
-    acknowledge(client, false);
+    if (!give_up(member, partitions, count, lost))
+        acknowledge(client, false);
 }
 
 static void
@@ -258,26 +272,35 @@ hp_kafka_member_new(struct hp_cluster *cluster, const struct hp_member_options *
     return status;
 }
 
-/* As rd_kafka_consumer_close(), which has no time-out. */
-static void
+/*
+ * As rd_kafka_consumer_close(), which has no time-out. Destroying an open client instead would
+ * wait for ever for the siblings, of which the group knows nothing. A static member keeps its
+ * seat. False when librdkafka did not come to an end.
+ */
+static bool
 leave(struct hp_member *member)
 {
     rd_kafka_t *client = member->cursors.client;
     int64_t deadline_ms = hp_kafka_now_ms() + CLOSE_MS;
     rd_kafka_queue_t *queue;
     rd_kafka_error_t *failure;
+    bool closed;
 
+    if (rd_kafka_fatal_error(client, NULL, 0))
+        return true; /* it has left, and closing would hang */
     if (!member->called && rd_kafka_version() < CLOSE_WORKS_FROM)
-        return;
+        return true;
     queue = rd_kafka_queue_new(client);
     failure = rd_kafka_consumer_close_queue(client, queue);
     while (!failure && !rd_kafka_consumer_closed(client) && hp_kafka_now_ms() < deadline_ms)
         rd_kafka_queue_poll_callback(queue, 50);
+    closed = failure || rd_kafka_consumer_closed(client);
     if (failure) {
         HP_LOG(HP_LOG_WARN, "group not left", HP_S("error", rd_kafka_error_string(failure)));
         rd_kafka_error_destroy(failure);
     }
     rd_kafka_queue_destroy(queue);
+    return closed;
 }
 
 void
@@ -285,10 +308,13 @@ hp_kafka_member_free(struct hp_member *member, bool abandon)
 {
     rd_kafka_t *client = member->cursors.client;
 
-    if (!abandon) {
-        leave(member);
-        give_up_all(member); /* what no callback asked for: it is too late to commit */
+    member->silent = abandon;
+    if (!leave(member)) {
+        /* Its threads may still call back: it keeps what it has until the process ends. */
+        HP_LOG(HP_LOG_ERROR, "consumer does not close, left behind");
+        return;
     }
+    give_up_all(member); /* what no callback asked for: it is too late to commit */
     hp_kafka_cursors_release(&member->cursors);
     rd_kafka_destroy_flags(client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
     if (member->metadata)

@@ -111,7 +111,7 @@ pause_or_resume(struct hp_kafka_cursors *cursors, const struct hp_kafka_cursor *
         cursors->topics[cursor->source], cursor->partition, rd_kafka_err2str(code));
 }
 
-void
+bool
 hp_kafka_cursors_stop(
     struct hp_kafka_cursors *cursors, struct hp_kafka_cursor *const *list, size_t count)
 {
@@ -129,11 +129,12 @@ hp_kafka_cursors_stop(
     }
     if (stop->cnt == 0) {
         rd_kafka_topic_partition_list_destroy(stop);
-        return;
+        return false;
     }
     if (assignment_result(
             "stop", stop, rd_kafka_incremental_unassign(cursors->client, stop), &error))
         HP_LOG(HP_LOG_WARN, "partitions not given back", HP_S("error", error.text));
+    return true;
 }
 
 enum hp_status

@@ -142,6 +142,8 @@ static void
 on_error(rd_kafka_t *client, int code, const char *text, void *opaque)
 {
     (void)opaque;
+    if (code == RD_KAFKA_RESP_ERR__PARTITION_EOF)
+        return; /* of a queue that is being emptied */
     HP_LOG(HP_LOG_WARN, "kafka client in trouble", HP_S("client", rd_kafka_name(client)),
         HP_S("error", rd_kafka_err2name((rd_kafka_resp_err_t)code)), HP_S("text", text));
 }

@@ -330,19 +330,27 @@ seat_add(struct hp_memory_group *group, uint64_t id, const char *instance, int64
     retarget(group);
 }
 
-/* Keeps (3): the partitions stay targeted at the seat, its owner has yet to come by. */
+/*
+ * Keeps (3): the partitions stay targeted at the seat, its owner has yet to come by. One that
+ * the predecessor owed to another seat is free now, which that seat must learn.
+ */
 static void
 seat_replace(struct hp_memory_group *group, struct seat *seat, uint64_t id, int64_t now_ms)
 {
+    bool owed = false;
+
     for (int32_t p = 0; p < group->driver->partitions; p++) {
-        if (group->owners[p] == seat->id)
+        if (group->owners[p] == seat->id) {
+            owed = owed || group->target[p] != seat->id;
             group->owners[p] = NOBODY;
+        }
         if (group->target[p] == seat->id)
             group->target[p] = id;
     }
     seat->id = id;
     seat->present = true;
     seat->seen_ms = now_ms;
+    group->generation += owed;
 }
 
 static void

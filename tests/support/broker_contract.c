@@ -847,9 +847,13 @@ offsets_of_a_past_generation_are_refused(void **state)
     }
     assert_int_equal(status, HP_RETRY);
     settle(f, &a, PARTITIONS / 2, &b, PARTITIONS / 2);
-    for (int32_t p0 = 0; p0 < PARTITIONS; p0++)
-        if (a.held[p0])
-            assert_int_equal(commit_offset(f, p, a.member, p0, 4000), HP_OK);
+    for (int i = 0; i < POLLS_MAX && status; i++) { /* the hand-over ends in one more */
+        status = commit_offset(f, p, a.member, 0, 4000);
+        poll_seat(f, &a, &poll);
+        poll_seat(f, &b, &poll);
+    }
+    assert_int_equal(status, HP_OK);
+    assert_int_equal(committed(f, 0), 4000);
     hp_member_free(a.member, false);
     hp_member_free(b.member, false);
     hp_producer_free(p, false);
@@ -938,5 +942,6 @@ hp_broker_contract_run(struct hp_cluster *(*open)(void))
     };
 
     open_cluster = open;
+    cmocka_set_test_filter(getenv("HAMPER_PROMISE")); /* one of them, or a pattern */
     return cmocka_run_group_tests_name("broker contract", promises, NULL, NULL);
 }
