@@ -400,6 +400,24 @@ all_reached(struct seat *seats, size_t count)
     return true;
 }
 
+/* Of the partitions that other instances hold, or a dead one held: the group is past them too.
+ */
+static bool
+group_reached(struct run *run)
+{
+    struct hp_position *positions = hp_alloc(run->target_count * sizeof(*positions));
+    struct hp_error error;
+    bool reached;
+
+    memcpy(positions, run->targets, run->target_count * sizeof(*positions));
+    reached = !hp_cluster_committed(
+        run->cluster, run->options.application_id, positions, run->target_count, &error);
+    for (size_t i = 0; i < run->target_count && reached; i++)
+        reached = positions[i].offset >= run->targets[i].offset;
+    free(positions);
+    return reached;
+}
+
 static enum hp_status
 run_workers(struct run *run, struct seat *seats, struct hp_error *error)
 {
@@ -427,7 +445,7 @@ run_workers(struct run *run, struct seat *seats, struct hp_error *error)
         HP_I("workers", count));
     while (!stopping(run)) {
         sleep_ms(WAIT_MS);
-        if (run->until_caught_up && all_reached(seats, count))
+        if (run->until_caught_up && all_reached(seats, count) && group_reached(run))
             atomic_store(&run->stop, true);
     }
     return HP_OK;

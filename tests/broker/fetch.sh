@@ -118,7 +118,7 @@ wait_for() {
 runs() {
     local pid
     pid=$(cat "$1" 2>/dev/null) || return 1
-    { tr "\0" "\n" <"/proc/$pid/cmdline"; } 2>/dev/null | grep -qF -- "$2"
+    { tr "\0" "\n" <"/proc/$pid/cmdline"; } 2>/dev/null | grep -F -- "$2" >/dev/null
 }
 
 stopped() { ! runs "$@"; }

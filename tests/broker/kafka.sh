@@ -149,7 +149,7 @@ answers() {
     local port
     port=$(cat "$1/port")
     runs "$1/pid" "$1/server.properties" || die "the broker ended, see $1/kafka.log"
-    kcat -L -m 2 -b "127.0.0.1:$port" 2>/dev/null | grep -q "broker .* at 127.0.0.1:$port"
+    kcat -L -m 2 -b "127.0.0.1:$port" 2>/dev/null | grep "broker .* at 127.0.0.1:$port" >/dev/null
 }
 
 await() {

@@ -59,7 +59,7 @@ topic() {
 }
 
 topic_visible() {
-    kcat -L -b "$HAMPER_BROKERS" -t "$1" | grep -q "topic \"$1\" with $2 partitions"
+    kcat -L -b "$HAMPER_BROKERS" -t "$1" | grep "topic \"$1\" with $2 partitions" >/dev/null
 }
 
 # records TOPIC [FORMAT]: everything a read-committed reader sees, one record a line; the format is
