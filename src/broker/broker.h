@@ -154,10 +154,15 @@ struct hp_member_options {
 
 HP_MUST_CHECK enum hp_status hp_member_new(struct hp_cluster *cluster,
     const struct hp_member_options *options, struct hp_member **member, struct hp_error *error);
-/* Leaves the group (revoked() is called for what is held). `abandon`: no goodbye, as a crash.
+/*
+ * Leaves the group (revoked() is called for what is held); a static member keeps its seat for
+ * the session time-out, so that its next life finds it. `abandon`: as a crash, the listener
+ * hears nothing. (The real client cannot crash in part: a dynamic member's seat is given up.)
  */
 void hp_member_free(struct hp_member *member, bool abandon);
-/* Delivers records of `partition` from offsets[source] on, one per topic. Also rewinds. */
+/* Delivers records of `partition` from offsets[source] on, one per topic. Also rewinds.
+ * HP_OFFSET_NONE: from the log's start; any other offset must lie in the log (HP_STOP in poll).
+ */
 HP_MUST_CHECK enum hp_status hp_member_start(struct hp_member *member, int32_t partition,
     const int64_t *offsets, struct hp_error *error);
 /* Stops or resumes delivery of one topic's partition; idempotent. */
