@@ -108,6 +108,23 @@ count_letter(const struct hp_origin *origin, const struct hp_error *reason)
         1);
 }
 
+/* Takes less and less of the record until the topic takes it. */
+static enum hp_status
+send_letter(struct hp_task *task, const struct hp_message *message, size_t kept_headers,
+    const struct hp_origin *origin, const struct hp_error *reason, struct hp_error *error)
+{
+    enum hp_status status = HP_BAD_RECORD;
+
+    for (int level = 0; level <= 3 && status == HP_BAD_RECORD; level++)
+        status = send_reduced(task, message, kept_headers, origin, reason, level, error);
+    if (status == HP_BAD_RECORD)
+        return hp_fail(error, HP_FATAL, "topic %s takes not even an empty dead letter",
+            task->worker->options.dead_letter_topic);
+    if (!status)
+        count_letter(origin, reason);
+    return status;
+}
+
 enum hp_status
 hp_dead_letter_send(struct hp_task *task, const struct hp_message *message,
     const struct hp_error *reason, struct hp_error *error)
@@ -122,13 +139,21 @@ hp_dead_letter_send(struct hp_task *task, const struct hp_message *message,
     if (hp_origin_read(worker, message, &origin, NULL) == HP_OK &&
         worker->application->sources[message->source].reroute)
         kept -= HP_FORWARD_HEADERS;
-    status = HP_BAD_RECORD;
-    for (int level = 0; level <= 3 && status == HP_BAD_RECORD; level++)
-        status = send_reduced(task, message, kept, &origin, reason, level, error);
-    if (status == HP_BAD_RECORD)
-        return hp_fail(error, HP_FATAL, "topic %s takes not even an empty dead letter",
-            worker->options.dead_letter_topic);
-    if (!status)
-        count_letter(&origin, reason);
-    return status;
+    return send_letter(task, message, kept, &origin, reason, error);
+}
+
+enum hp_status
+hp_step_dead_letter(struct hp_step *step, const char *topic, const struct hp_message *message,
+    const struct hp_error *reason, struct hp_error *error)
+{
+    struct hp_origin origin = {.topic = topic,
+        .source = -1,
+        .partition = message->partition,
+        .offset = message->offset,
+        .timestamp_ms = message->timestamp_ms};
+    enum hp_status status = hp_txn_begin(step->task->worker, error);
+
+    return status ? status
+                  : send_letter(
+                        step->task, message, message->header_count, &origin, reason, error);
 }

@@ -185,6 +185,14 @@ HP_MUST_CHECK enum hp_status hp_step_send(
 HP_MUST_CHECK enum hp_status hp_step_forward(struct hp_step *step,
     const struct hp_message *message, int32_t partition, struct hp_error *error);
 
+/*
+ * A record from outside the sources that can never be used: its dead letter, in this
+ * transaction. Sent at once: the step must not end in HP_BAD_RECORD, and must put what says
+ * that it was done.
+ */
+HP_MUST_CHECK enum hp_status hp_step_dead_letter(struct hp_step *step, const char *topic,
+    const struct hp_message *message, const struct hp_error *reason, struct hp_error *error);
+
 /* Where a record first came from, also after a reroute. */
 struct hp_origin {
     const char *topic; /* of the sources' names */

@@ -223,18 +223,20 @@ is_older(const struct hp_shelf *before, const struct hp_message *message)
     return message->timestamp_ms < before->appended_at;
 }
 
-static enum hp_status
-decode_item(struct hp_catalogue_view *view, const struct hp_message *message,
-    struct hp_catalogue_item *item, struct hp_error *error)
+enum hp_status
+hp_catalogue_decode(const struct hp_flow_options *options, const struct hp_message *message,
+    struct hp_arena *arena, struct hp_catalogue_item *item, struct hp_error *error)
 {
     struct hp_bytes schema_header = {0};
     enum hp_status status;
 
+    if (!hp_id_valid(message->key))
+        return hp_bad(error, "KEY_MISMATCH", "the key is no item id");
     for (size_t i = 0; i < message->header_count; i++)
         if (hp_bytes_is(message->headers[i].name, HP_FRAME_HEADER_NAME))
             schema_header = message->headers[i].value;
-    status = hp_codec_decode(view->options->codec, HP_RECORD_CATALOGUE_ITEM, message->value,
-        schema_header, &view->scratch, item, error);
+    status = hp_codec_decode(options->codec, HP_RECORD_CATALOGUE_ITEM, message->value,
+        schema_header, arena, item, error);
     if (status)
         return status;
     status = hp_catalogue_item_check(item, message->timestamp_ms, error);
@@ -242,6 +244,9 @@ decode_item(struct hp_catalogue_view *view, const struct hp_message *message,
         return status;
     if (!hp_bytes_equal(item->item_id, message->key))
         return hp_bad(error, "KEY_MISMATCH", "the key is not the value's item_id");
+    if (!hp_bytes_is(item->currency, options->currency))
+        return hp_bad(error, "CURRENCY", "currency %.*s is not %s",
+            HP_BYTES_FORMAT(item->currency), options->currency);
     return HP_OK;
 }
 
@@ -277,7 +282,7 @@ take(struct hp_catalogue_view *view, const struct hp_message *message)
     if (is_older(before, message))
         return true;
     if (message->value.data)
-        status = decode_item(view, message, &item, &error);
+        status = hp_catalogue_decode(view->options, message, &view->scratch, &item, &error);
     if (status && status != HP_RETRY)
         HP_LOG(HP_LOG_WARN, "catalogue record refused, item not for sale",
             HP_B("item", message->key), HP_S("reason", error.code), HP_S("text", error.text));
@@ -297,7 +302,7 @@ apply(void *context, const struct hp_message *message)
     struct hp_catalogue_view *view = context;
 
     if (!hp_id_valid(message->key))
-        return; /* names no item; task 0 dead-letters it */
+        return; /* names no item */
     if (!take(view, message))
         keep_unresolved(view, message);
 }

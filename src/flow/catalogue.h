@@ -40,6 +40,14 @@ struct hp_catalogue {                      /* a snapshot */
     int64_t positions[HP_CATALOGUE_PARTITIONS_MAX]; /* next to read */
 };
 
+/*
+ * A record's item, in the arena. HP_BAD_RECORD with a reason code when it cannot be sold from:
+ * malformed, beyond a limit, another key, another currency. HP_RETRY: no schema to be had now.
+ */
+HP_MUST_CHECK enum hp_status hp_catalogue_decode(const struct hp_flow_options *options,
+    const struct hp_message *message, struct hp_arena *arena, struct hp_catalogue_item *item,
+    struct hp_error *error);
+
 struct hp_catalogue_view;
 
 HP_MUST_CHECK enum hp_status hp_catalogue_view_new(const struct hp_flow_options *options,

@@ -146,6 +146,8 @@ flow_emit(
     if (!status)
         status = hp_fanout_walk(flow, step, more, error);
     if (!status)
+        status = hp_flow_refuse(flow, step, more, error);
+    if (!status)
         status = hp_sweep_walk(flow, step, now_ms, more, error);
     if (!status)
         status = hp_flow_emit(flow, step, now_ms, more, error);
@@ -158,6 +160,8 @@ static void
 task_reset(struct hp_flow_task *own)
 {
     hp_fanout_drop(own);
+    hp_refuser_free(own->refuser);
+    own->refuser = NULL;
     free((void *)own->sweep_user.data);
     own->sweep_user = (struct hp_bytes){0};
     own->sweep_at = 0;

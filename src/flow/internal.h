@@ -13,6 +13,7 @@
 #include "flow/standing.h"
 
 struct hp_fanout;
+struct hp_refuser;
 struct hp_solver;
 
 struct hp_flow {
@@ -32,7 +33,8 @@ struct hp_flow_task {
     int64_t sweep_at;           /* 0: not read yet */
     struct hp_bytes sweep_user; /* cursor of a running sweep; owned, no value when none runs */
     struct hp_rows_pace rows;
-    struct hp_solver *solver; /* of the owner of task 0 */
+    struct hp_refuser *refuser; /* of the owner of task 0 */
+    struct hp_solver *solver;   /* of the owner of task 0 */
 };
 
 /* One record in hand. */
@@ -73,6 +75,11 @@ HP_MUST_CHECK enum hp_status hp_fanout_load(
     struct hp_flow *flow, struct hp_step *step, struct hp_error *error);
 HP_MUST_CHECK enum hp_status hp_sweep_walk(struct hp_flow *flow, struct hp_step *step,
     int64_t now_ms, bool *more, struct hp_error *error);
+
+/* Task 0: dead letters for catalogue records nobody can use; other tasks do nothing. */
+HP_MUST_CHECK enum hp_status hp_flow_refuse(
+    struct hp_flow *flow, struct hp_step *step, bool *more, struct hp_error *error);
+void hp_refuser_free(struct hp_refuser *refuser); /* NULL is fine */
 
 /* Key of a user's rows, and of a user's row about something, in the step's arena. */
 struct hp_bytes hp_key_user(struct hp_step *step, struct hp_bytes user);
