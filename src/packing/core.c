@@ -427,16 +427,9 @@ load_points(const struct hp_core *core, uint32_t column, int64_t load)
     return points > POINTS_MAX ? POINTS_MAX : (int32_t)points;
 }
 
-bool
-hp_core_fill(struct hp_core *core, int64_t rate, int64_t load)
+static bool
+fill_by(struct hp_core *core, const int32_t *points)
 {
-    int32_t points[HP_CORE_MAX];
-
-    for (uint32_t j = 0; j < core->count; j++) {
-        points[j] = hp_core_points(core->price[j], rate);
-        if (load)
-            points[j] += load_points(core, j, load);
-    }
     while (core->row[0] < core->problem->row_max[0]) {
         bool needed = needs_rows(core);
         int32_t score = 0;
@@ -449,6 +442,30 @@ hp_core_fill(struct hp_core *core, int64_t rate, int64_t load)
         hp_core_put(core, j);
     }
     return hp_core_filled(core);
+}
+
+bool
+hp_core_fill(struct hp_core *core, int64_t rate, int64_t load)
+{
+    int32_t points[HP_CORE_MAX];
+
+    for (uint32_t j = 0; j < core->count; j++) {
+        points[j] = hp_core_points(core->price[j], rate);
+        if (load)
+            points[j] += load_points(core, j, load);
+    }
+    return fill_by(core, points);
+}
+
+bool
+hp_core_fill_noisy(struct hp_core *core, int64_t rate, int64_t noise, struct hp_rng *rng)
+{
+    int32_t points[HP_CORE_MAX];
+
+    for (uint32_t j = 0; j < core->count; j++)
+        points[j] = hp_core_points(core->price[j], rate) +
+                    (int32_t)hp_rng_between(rng, 0, noise > POINTS_MAX ? POINTS_MAX : noise);
+    return fill_by(core, points);
 }
 
 void
@@ -466,6 +483,32 @@ hp_core_load(struct hp_core *core, const struct hp_content *box)
             !hp_columns_has(&core->chosen, j))
             hp_core_put(core, j);
     }
+}
+
+void
+hp_core_keep(const struct hp_core *core, struct hp_core_state *state)
+{
+    state->chosen = core->chosen;
+    memcpy(state->add, core->add, core->padded * sizeof(*core->add));
+    memcpy(state->use, core->use, sizeof(core->use));
+    state->cost = core->cost;
+    state->value = core->value;
+    memcpy(state->units, core->units,
+        core->problem->instance->category_count * sizeof(*core->units));
+    memcpy(state->row, core->row, core->problem->row_count * sizeof(*core->row));
+}
+
+void
+hp_core_restore(struct hp_core *core, const struct hp_core_state *state)
+{
+    core->chosen = state->chosen;
+    memcpy(core->add, state->add, core->padded * sizeof(*core->add));
+    memcpy(core->use, state->use, sizeof(core->use));
+    core->cost = state->cost;
+    core->value = state->value;
+    memcpy(core->units, state->units,
+        core->problem->instance->category_count * sizeof(*core->units));
+    memcpy(core->row, state->row, core->problem->row_count * sizeof(*core->row));
 }
 
 void

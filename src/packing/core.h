@@ -15,6 +15,7 @@
 #ifndef HP_PACKING_CORE_H
 #define HP_PACKING_CORE_H
 
+#include "base/rng.h"
 #include "packing/problem.h"
 
 #define HP_CORE_MAX       128 /* columns; whole lanes and whole words */
@@ -65,15 +66,28 @@ struct hp_core {
     uint32_t live_row[HP_ROWS_MAX];             /* rows that any column has */
     uint32_t live_count;
 
-    /* The box being changed. */
+    /* The box being changed; copied as a whole by hp_core_keep(). */
     struct hp_columns chosen;
     int32_t add[HP_CORE_MAX]; /* worth of one more; for a chosen one see hp_core_worth() */
-    int32_t units[HP_PACK_CATEGORIES_MAX];
-    int32_t row[HP_ROWS_MAX];
     int64_t use[HP_PACK_RESOURCES_MAX];
     int64_t cost;
     int64_t value; /* shifted */
+    int32_t units[HP_PACK_CATEGORIES_MAX];
+    int32_t row[HP_ROWS_MAX];
 };
+
+struct hp_core_state { /* a box to come back to */
+    struct hp_columns chosen;
+    int32_t add[HP_CORE_MAX];
+    int64_t use[HP_PACK_RESOURCES_MAX];
+    int64_t cost;
+    int64_t value;
+    int32_t units[HP_PACK_CATEGORIES_MAX];
+    int32_t row[HP_ROWS_MAX];
+};
+
+void hp_core_keep(const struct hp_core *core, struct hp_core_state *state);
+void hp_core_restore(struct hp_core *core, const struct hp_core_state *state);
 
 /* Takes over the columns listed in item/copy[0 .. count) (sorted, without repetition, every
  * copy after the one before it, all musts among them) and empties the box but for musts. */
@@ -115,6 +129,9 @@ bool hp_core_filled(const struct hp_core *core);
  * With `load` > 0 an item pays for the capacities it uses as well: `load` points for all of
  * one. False when a minimum cannot be reached this way. */
 bool hp_core_fill(struct hp_core *core, int64_t rate, int64_t load);
+/* The same with up to `noise` points taken from each column by the numbers of `rng`: another
+ * start from the same columns. */
+bool hp_core_fill_noisy(struct hp_core *core, int64_t rate, int64_t noise, struct hp_rng *rng);
 
 /* Empties the box and puts the content in, as far as it is among the columns. */
 void hp_core_load(struct hp_core *core, const struct hp_content *box);

@@ -3,12 +3,14 @@
 
 #define CORE_TARGET   88
 #define FILLS_MAX     8
-#define MAIN_STEPS    60
-#define MAIN_PATIENCE 25
+#define MAIN_STEPS    40
+#define MAIN_PATIENCE 18
 #define HARD_STEPS    100
-#define SEED_STEPS    24
+#define NOISY_STARTS  24
+#define SEED_STEPS    20
 #define BAN_STEPS     24
-#define BAN_RUNS      24
+#define BAN_PATIENCE  12
+#define BAN_RUNS      20
 
 struct unit { /* a copy of an item that could be a column */
     int64_t score;
@@ -515,21 +517,48 @@ static void
 run_bans(struct slot *slot, struct hp_best *best, int64_t rate, int runs)
 {
     struct hp_core *core = slot->core;
-    struct hp_tabu_plan plan = {charge_rate(slot, rate), BAN_STEPS, BAN_STEPS, HP_TABU_ANY};
+    struct hp_tabu_plan plan = {charge_rate(slot, rate), BAN_STEPS, BAN_PATIENCE, HP_TABU_ANY};
+    struct hp_core_state state;
     uint32_t from = 0;
 
+    hp_core_load(core, &best->box);
+    hp_core_keep(core, &state);
     for (uint32_t tried = 0; runs > 0 && tried < core->count; tried++) {
         uint32_t column = (from + tried) % core->count;
 
-        hp_core_load(core, &best->box);
-        if (!hp_columns_has(&core->chosen, column) || hp_columns_has(&core->pinned, column))
+        if (!hp_columns_has(&state.chosen, column) || hp_columns_has(&core->pinned, column))
             continue;
         runs--;
         plan.ban = column;
-        if (hp_tabu_run(core, best, &plan)) {
-            from = column + 1;
-            tried = 0;
-        }
+        hp_core_restore(core, &state);
+        if (!hp_tabu_run(core, best, &plan))
+            continue;
+        hp_core_load(core, &best->box);
+        hp_core_keep(core, &state);
+        from = column + 1;
+        tried = 0;
+    }
+}
+
+/* Starts spread over the core, by numbers that depend on nothing but their place in line. */
+static void
+search_noisy(struct slot *slot, struct hp_best *best, int64_t unit)
+{
+    struct hp_core *core = slot->core;
+    struct hp_rng rng = {1};
+    int64_t noise = 0;
+
+    for (uint32_t j = 0; j < core->count; j++)
+        if (core->copy[j] == 0 && core->base[j] > noise)
+            noise = core->base[j];
+    for (int k = 0; k < NOISY_STARTS && !best->found; k++) {
+        struct hp_tabu_plan plan = {unit * (4 << k % 4), HARD_STEPS, HARD_STEPS, HP_TABU_ANY};
+        int64_t rate = unit / 4 * (k % 7 - 3);
+
+        hp_core_reset(core);
+        if (rate <= core->rate_max && rate >= -core->rate_max &&
+            (hp_core_fill_noisy(core, rate, noise, &rng) || fill_loaded(core, rate)))
+            hp_tabu_run(core, best, &plan);
     }
 }
 
@@ -551,6 +580,7 @@ search_harder(struct slot *slot, struct hp_best *best)
             (hp_core_fill(core, rate, 0) || fill_loaded(core, rate)))
             hp_tabu_run(core, best, &plan);
     }
+    search_noisy(slot, best, unit);
 }
 
 void
