@@ -16,11 +16,13 @@
 
 #include "model/rate.h"
 
-#define HEAP_GAIN       64
+#define HEAP_GAIN       48
 #define HEAP_DEAR       24
 #define HEAP_CHEAP      24
-#define CATEGORY_BEST   6
-#define CATEGORY_CHEAP  4
+#define ASKED_BEST      8 /* of a category the mix names */
+#define ASKED_CHEAP     6
+#define CATEGORY_BEST   2
+#define CATEGORY_CHEAP  1
 #define CATEGORIES_TOLD 64
 #define GAIN_TOP        20
 
@@ -228,15 +230,16 @@ struct shelf_group { /* the best and the cheapest of a category */
 };
 
 static struct shelf_group *
-group_of(struct shelf_group *groups, size_t *count, struct hp_bytes category)
+group_of(struct shelf_group *groups, size_t *count, struct hp_bytes category, bool asked)
 {
     for (size_t i = 0; i < *count; i++)
         if (hp_bytes_equal(groups[i].category, category))
             return &groups[i];
     if (*count == CATEGORIES_TOLD)
         return NULL;
-    groups[*count] = (struct shelf_group){
-        .category = category, .best.max = CATEGORY_BEST, .cheap.max = CATEGORY_CHEAP};
+    groups[*count] = (struct shelf_group){.category = category,
+        .best.max = asked ? ASKED_BEST : CATEGORY_BEST,
+        .cheap.max = asked ? ASKED_CHEAP : CATEGORY_CHEAP};
     return &groups[(*count)++];
 }
 
@@ -276,10 +279,10 @@ mark_by_category(const struct hp_candidates *all, const struct hp_wish *wish,
     size_t count = 0;
 
     for (size_t i = 0; i < wish->mix.count; i++)
-        group_of(groups, &count, wish->mix.items[i].category);
+        group_of(groups, &count, wish->mix.items[i].category, true);
     for (size_t i = 0; i < all->count; i++) {
         const struct hp_catalogue_item *item = &all->items[i].shelf->item;
-        struct shelf_group *group = group_of(groups, &count, item->category);
+        struct shelf_group *group = group_of(groups, &count, item->category, false);
 
         if (!group)
             continue;

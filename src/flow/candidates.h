@@ -36,7 +36,7 @@ void hp_candidates_score(const struct hp_catalogue *catalogue,
 
 /*
  * The part worth searching: best by gain - price x what money is worth, for several such
- * worths, best and cheapest of each category, dearest, musts. At most about 400.
+ * worths, best and cheapest of each category, dearest, musts. Some 200.
  */
 void hp_candidates_choose(const struct hp_candidates *all, const struct hp_wish *wish,
     struct hp_arena *arena, struct hp_candidates *chosen);
