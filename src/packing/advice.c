@@ -8,8 +8,8 @@
  */
 #include "packing/advice.h"
 
-#define MAIN_STEPS   30000
-#define OPTION_STEPS 1500
+#define MAIN_STEPS   15000
+#define OPTION_STEPS 1000
 #define TRIES_MAX    48 /* rules left out one at a time */
 
 /* Families of different kinds aside, at most this many units can have the row. */

@@ -97,7 +97,30 @@ slot_gains(struct packing *packing, const struct hp_pack_slot *slot)
     return gains;
 }
 
-/* The best box of one window. When the search meets none, the exact search decides. */
+#define QUICK_STEPS 1500
+
+/* Exact search for any box of the window with at most `most` of the steps left, improved. */
+static enum hp_verdict
+fill_exactly(struct packing *packing, const struct hp_slot_task *task, int64_t most,
+    struct hp_best *best)
+{
+    int64_t steps = packing->steps < most ? packing->steps : most;
+    int64_t left = packing->steps - steps;
+    enum hp_verdict verdict =
+        hp_window_find(&packing->problem, task->low, task->high, &steps, &best->box);
+
+    packing->steps = left + (steps > 0 ? steps : 0);
+    if (verdict != HP_VERDICT_FOUND)
+        return verdict;
+    best->found = true;
+    best->cost = hp_content_cost(&packing->problem, &best->box);
+    best->value = hp_content_value(&packing->problem, task->gain, &best->box);
+    hp_slot_search(task, false, best);
+    return HP_VERDICT_FOUND;
+}
+
+/* The best box of one window. When the search meets none, a short exact search may settle it;
+ * then a harder search, then the exact one again. */
 static enum hp_verdict
 fill_slot(struct packing *packing, const struct hp_slot_task *task, struct hp_best *best)
 {
@@ -106,18 +129,16 @@ fill_slot(struct packing *packing, const struct hp_slot_task *task, struct hp_be
     best->found = false;
     if (task->low > task->high || packing->problem.obstacle != HP_PACK_NO_OBSTACLE)
         return HP_VERDICT_IMPOSSIBLE;
-    hp_slot_search(task, best);
+    hp_slot_search(task, false, best);
     if (best->found)
         return HP_VERDICT_FOUND;
-    verdict =
-        hp_window_find(&packing->problem, task->low, task->high, &packing->steps, &best->box);
-    if (verdict != HP_VERDICT_FOUND)
+    verdict = fill_exactly(packing, task, QUICK_STEPS, best);
+    if (verdict != HP_VERDICT_OPEN)
         return verdict;
-    best->found = true;
-    best->cost = hp_content_cost(&packing->problem, &best->box);
-    best->value = hp_content_value(&packing->problem, task->gain, &best->box);
-    hp_slot_search(task, best);
-    return HP_VERDICT_FOUND;
+    hp_slot_search(task, true, best);
+    if (best->found)
+        return HP_VERDICT_FOUND;
+    return fill_exactly(packing, task, packing->steps, best);
 }
 
 static void
@@ -148,6 +169,18 @@ keep_box(struct packing *packing, const struct hp_slot_task *task, const struct 
     hp_problem_share(&packing->problem, &best->box);
 }
 
+/* The slot before asked for the same and found nothing; no box has come since. */
+static bool
+repeats_missing(const struct packing *packing, uint32_t slot)
+{
+    const struct hp_pack_slot *entry = &packing->instance->slots[slot];
+
+    return slot > 0 && packing->missing_count &&
+           packing->missing[packing->missing_count - 1].slot == slot - 1 &&
+           entry[-1].min == entry->min && entry[-1].max == entry->max &&
+           !entry[-1].ladder_count && !entry->ladder_count;
+}
+
 static void
 pack_slot(struct packing *packing, uint32_t slot)
 {
@@ -159,6 +192,12 @@ pack_slot(struct packing *packing, uint32_t slot)
     bool open = false;
     struct hp_best best;
 
+    if (repeats_missing(packing, slot)) {
+        enum hp_pack_obstacle same = packing->missing[packing->missing_count - 1].obstacle;
+
+        packing->missing[packing->missing_count++] = (struct hp_pack_missing){slot, same};
+        return;
+    }
     for (uint32_t step = 0; step < steps; step++) {
         task.low = entry->ladder_count ? entry->ladder[step] : entry->min;
         verdict = fill_slot(packing, &task, &best);
@@ -182,7 +221,7 @@ first_obstacle(const struct packing *packing)
     return HP_PACK_BUDGET_TOO_LOW;
 }
 
-#define EXACT_STEPS 40000
+#define EXACT_STEPS 15000
 
 void
 hp_pack_solve(const struct hp_pack_instance *instance, struct hp_arena *arena,

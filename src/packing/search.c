@@ -584,7 +584,7 @@ search_harder(struct slot *slot, struct hp_best *best)
 }
 
 void
-hp_slot_search(const struct hp_slot_task *task, struct hp_best *best)
+hp_slot_search(const struct hp_slot_task *task, bool hard, struct hp_best *best)
 {
     struct hp_arena *arena = task->problem->arena;
     struct slot slot = {.task = task, .core = HP_ARENA_NEW(arena, struct hp_core)};
@@ -612,7 +612,7 @@ hp_slot_search(const struct hp_slot_task *task, struct hp_best *best)
             &(struct hp_tabu_plan){
                 charge_rate(&slot, rate), MAIN_STEPS, MAIN_PATIENCE, HP_TABU_ANY});
     }
-    if (!best->found)
+    if (!best->found && hard)
         search_harder(&slot, best);
     if (!best->found)
         return;

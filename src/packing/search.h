@@ -17,7 +17,7 @@ struct hp_slot_task {
 
 /* Looks for the best box of the slot. When `best` already holds one (in the window and valid),
  * the search begins there and only improves. `best->found` stays false when no box was met,
- * which proves nothing. */
-void hp_slot_search(const struct hp_slot_task *task, struct hp_best *best);
+ * which proves nothing. With `hard` many more starts are tried before giving up. */
+void hp_slot_search(const struct hp_slot_task *task, bool hard, struct hp_best *best);
 
 #endif
