@@ -433,6 +433,70 @@ positions_below_the_log_start_stop_the_worker(void **state)
     assert_true(rig_verify(&rig));
 }
 
+/* A predecessor's transaction that is not decided yet may still become part of the state. */
+static void
+a_restore_waits_for_open_transactions(void **state)
+{
+    static const char key[] = {RIG_COUNT, 'z'};
+    struct hp_producer *other;
+    struct hp_worker_state worker;
+
+    (void)state;
+    start(0);
+    rig_send(&rig, RIG_ORDERS, 0, "ann", "x");
+    settle();
+    rig_leave(&rig, 0);
+    assert_int_equal(hp_producer_new(rig.cluster, "other", &other, NULL), HP_OK);
+    assert_int_equal(hp_producer_begin(other, NULL), HP_OK);
+    assert_int_equal(hp_producer_send(other,
+                         &(struct hp_outgoing){.topic = "changelog",
+                             .key = hp_bytes(key, sizeof(key)),
+                             .value = hp_bytes("12345678", 8)},
+                         NULL),
+        HP_OK);
+    start(0);
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(rig_step(&rig), HP_OK);
+    hp_worker_state(rig.worker[0], &worker);
+    assert_int_equal(worker.restoring, 1);
+    hp_producer_abort(other);
+    settle();
+    assert_int_equal(rig_count(&rig, 0, "z"), -1);
+    assert_true(rig_verify(&rig));
+    hp_producer_free(other, false);
+}
+
+/* Without the !end row nobody can say which records the state holds. */
+static void
+offsets_without_state_stop_the_worker(void **state)
+{
+    struct hp_position gap[] = {{"changelog", 0, 0}, {"changelog", 1, 0}};
+
+    (void)state;
+    start(0);
+    rig_send(&rig, RIG_ORDERS, 0, "ann", "x");
+    settle();
+    rig_crash(&rig, 0);
+    rig_wipe(&rig, 0);
+    for (int32_t p = 0; p < RIG_PARTITIONS; p++) {
+        int64_t low;
+        int64_t high;
+
+        assert_int_equal(
+            hp_cluster_watermarks(rig.cluster, "changelog", p, &low, &high, NULL), HP_OK);
+        assert_int_equal(hp_memory_trim(rig.cluster, "changelog", p, high, NULL), HP_OK);
+    }
+    start(0);
+    assert_int_equal(run_to_failure(), HP_STOP);
+    assert_non_null(strstr(rig.error.text, "changelog-0"));
+    rig_crash(&rig, 0);
+    rig.options.accept_gap = gap;
+    rig.options.accept_gap_count = 2;
+    start(0);
+    settle();
+    assert_int_equal(rig_count(&rig, 0, "ann"), 1);
+}
+
 static void
 another_number_of_partitions_is_refused(void **state)
 {
@@ -553,6 +617,8 @@ main(void)
         TEST(a_wrong_row_is_noticed_and_the_range_rebuilt),
         TEST(a_copy_that_is_too_old_is_rebuilt),
         TEST(positions_below_the_log_start_stop_the_worker),
+        TEST(a_restore_waits_for_open_transactions),
+        TEST(offsets_without_state_stop_the_worker),
         TEST(another_number_of_partitions_is_refused),
         TEST(two_workers_share_and_hand_over),
         TEST(any_operation_may_fail_once),
