@@ -191,6 +191,15 @@ instance_name(const struct hp_options *options, size_t number)
     return (char *)name.data;
 }
 
+size_t
+hp_process_workers(const struct hp_options *options)
+{
+    int64_t count =
+        options->threads < options->partitions ? options->threads : options->partitions;
+
+    return count < HP_WORKERS_MAX ? (size_t)count : HP_WORKERS_MAX;
+}
+
 enum hp_status
 hp_process_join(
     struct hp_process *process, const struct hp_process_options *from, struct hp_error *error)
@@ -198,8 +207,8 @@ hp_process_join(
     const struct hp_options *options = process->options;
     const struct hp_topic_names *topics = &options->topics;
 
-    for (int64_t i = 0; i < options->threads && i < HP_WORKERS_MAX; i++) {
-        char *instance = instance_name(options, (size_t)i);
+    for (size_t i = 0; i < hp_process_workers(options); i++) {
+        char *instance = instance_name(options, i);
         enum hp_status status;
 
         process->instances[i] = instance;

@@ -46,6 +46,8 @@ struct hp_process_options {
 /* Everything but the workers. HP_RETRY: a broker or registry cannot be reached yet. */
 HP_MUST_CHECK enum hp_status hp_process_new(const struct hp_process_options *options,
     struct hp_process **process, struct hp_error *error);
+/* num.stream.threads, but no more than there are partitions to share. */
+size_t hp_process_workers(const struct hp_options *options);
 /* Joins the group; call when the views are ready. */
 HP_MUST_CHECK enum hp_status hp_process_join(struct hp_process *process,
     const struct hp_process_options *options, struct hp_error *error);

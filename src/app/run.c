@@ -454,8 +454,8 @@ run_workers(struct run *run, struct seat *seats, struct hp_error *error)
 static enum hp_status
 run_process(struct run *run, struct hp_error *error)
 {
-    struct seat *seats = hp_alloc((size_t)run->options.threads * sizeof(*seats));
-    struct ready ready = {run, seats, (size_t)run->options.threads};
+    struct seat *seats = hp_alloc(HP_WORKERS_MAX * sizeof(*seats));
+    struct ready ready = {run, seats, hp_process_workers(&run->options)};
     struct hp_http *http = NULL;
     pthread_t views;
     enum hp_status status = HP_OK;

@@ -1,5 +1,7 @@
-/* tests/fuzz/options_fuzz.c - configuration from a hostile file. SPDX-License-Identifier:
- * Apache-2.0
+/*
+ * tests/fuzz/options_fuzz.c - configuration from a hostile file.
+ *
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "app/options.h"
 

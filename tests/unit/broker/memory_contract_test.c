@@ -1,5 +1,7 @@
-/* The cluster in memory keeps the promises of broker/broker.h. SPDX-License-Identifier:
- * Apache-2.0
+/*
+ * The cluster in memory keeps the promises of broker/broker.h.
+ *
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "broker/broker_memory.h"
 #include "tests/support/broker_contract.h"
