@@ -1,5 +1,6 @@
 /*
  * packing/pack.c - slots in order, ladders, the answer; and how a box is found.
+ * SPDX-License-Identifier: Apache-2.0
  *
  * With x[i] units of item i, y[i] = (x[i] > 0) and n[c] units of category c, a slot is
  *
@@ -39,8 +40,6 @@
  *
  * Cost, one core at about 3 GHz: docs/boxes.md has the table of tests/bench/pack_bench.
  * Memory: about 150 KiB of arena a slot.
- *
- * SPDX-License-Identifier: Apache-2.0
  */
 #include "packing/pack.h"
 
