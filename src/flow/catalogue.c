@@ -6,9 +6,10 @@
  * changes builds one new array: 8 bytes an item copied, however many items changed.
  *
  * Invariants: (1) a snapshot never changes; (2) for one key and partition offsets only rise;
- * (3) `material_at` is carried over by changes that cannot matter to any box, so that stock
- * ticking along wakes nobody; (4) a record whose schema cannot be fetched now makes its item
- * ineligible at once and is tried again at every step.
+ * (3) `material_at` and `stock_at` are carried over by changes that cannot matter to any box,
+ * so that stock ticking along wakes nobody, and none of the two hides the other; (4) a record
+ * whose schema cannot be fetched now makes its item ineligible at once and is tried again at
+ * every step.
  *
  * Thread: one lock guards the counts and the current pointer, held for a few instructions.
  *
@@ -155,6 +156,7 @@ static void
 mark_material(const struct hp_shelf *before, struct hp_shelf *after)
 {
     after->material_at = after->offset;
+    after->stock_at = after->offset;
     after->severity = 0;
     if (!before || after->vanished || before->vanished)
         return;
@@ -163,16 +165,14 @@ mark_material(const struct hp_shelf *before, struct hp_shelf *after)
     if (before->rules.quantity_max > 0 && after->rules.quantity_max == 0 &&
         (!after->item.stock.present || after->item.stock.value > 0))
         return; /* no longer sold at all */
-    if (before->item.price_minor != after->item.price_minor) {
-        after->severity = 1;
+    after->severity = 1;
+    if (before->item.price_minor != after->item.price_minor ||
+        before->partition != after->partition)
         return;
-    }
-    after->severity = 2;
-    if (after->rules.quantity_max >= before->rules.quantity_max &&
-        before->partition == after->partition) {
-        after->material_at = before->material_at;
-        after->severity = before->severity;
-    }
+    after->material_at = before->material_at;
+    after->severity = before->severity;
+    if (after->rules.quantity_max >= before->rules.quantity_max)
+        after->stock_at = before->stock_at;
 }
 
 static struct shelf_object *
@@ -211,6 +211,7 @@ add_changed(struct hp_catalogue_view *view, struct shelf_object *object)
     view->changed[view->changed_count++] = object;
 }
 
+/* Of two partitions the later append time wins, of equal times the higher partition. */
 static bool
 is_older(const struct hp_shelf *before, const struct hp_message *message)
 {
@@ -220,7 +221,9 @@ is_older(const struct hp_shelf *before, const struct hp_message *message)
         return message->offset < before->offset;
     HP_LOG(HP_LOG_WARN, "item on two catalogue partitions", HP_B("item", before->item.item_id),
         HP_I("partition", message->partition), HP_I("other", before->partition));
-    return message->timestamp_ms < before->appended_at;
+    if (message->timestamp_ms != before->appended_at)
+        return message->timestamp_ms < before->appended_at;
+    return message->partition < before->partition;
 }
 
 enum hp_status
@@ -316,8 +319,11 @@ compare_changed(const void *a, const void *b)
 
     if (order)
         return order;
-    if (left->shelf.partition != right->shelf.partition)
-        return left->shelf.appended_at < right->shelf.appended_at ? -1 : 1;
+    if (left->shelf.partition != right->shelf.partition) {
+        if (left->shelf.appended_at != right->shelf.appended_at)
+            return left->shelf.appended_at < right->shelf.appended_at ? -1 : 1;
+        return left->shelf.partition < right->shelf.partition ? -1 : 1;
+    }
     return left->shelf.offset < right->shelf.offset ? -1
            : left->shelf.offset > right->shelf.offset
                ? 1

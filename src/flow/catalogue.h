@@ -27,9 +27,10 @@ struct hp_shelf {                  /* one key of the topic */
     int32_t partition;
     int64_t offset;
     int64_t appended_at;
-    int64_t material_at; /* offset of the last change that can matter to a box */
+    int64_t material_at; /* offset of the last change that matters to every box with the item */
+    int64_t stock_at;    /* of the last that left fewer to be had: matters to boxes with more */
     int64_t changed_at;  /* updated_at, or the append time of what made it vanish */
-    int severity;        /* 0 safety, 1 price, 2 stock */
+    int severity;        /* of the one at `material_at`: 0 safety, 1 price */
 };
 
 struct hp_catalogue {                      /* a snapshot */

@@ -25,10 +25,14 @@
 #define PROGRESS_VERSION 1
 #define REFRESH_DUE_MS   (2 * 86400000LL)
 
+#define SEVERITY_STOCK 2
+#define HELD_ANY       0
+
 struct walk_item {
     struct hp_bytes item_id;
     int severity;
     int64_t changed_at;
+    int64_t held_above; /* only boxes that hold more units of it are touched */
 };
 
 struct hp_fanout {
@@ -108,7 +112,7 @@ compare_items(const void *a, const void *b)
 }
 
 static void
-add_item(struct hp_fanout *fanout, struct hp_bytes item_id, int severity, int64_t changed_at)
+add_item(struct hp_fanout *fanout, const struct walk_item *item)
 {
     if ((fanout->count & (fanout->count + 1)) == 0) { /* grows at 0, 1, 3, 7 … */
         struct walk_item *grown =
@@ -118,8 +122,21 @@ add_item(struct hp_fanout *fanout, struct hp_bytes item_id, int severity, int64_
             memcpy(grown, fanout->items, fanout->count * sizeof(*grown));
         fanout->items = grown;
     }
-    fanout->items[fanout->count++] =
-        (struct walk_item){hp_arena_copy(&fanout->arena, item_id), severity, changed_at};
+    fanout->items[fanout->count] = *item;
+    fanout->items[fanout->count++].item_id = hp_arena_copy(&fanout->arena, item->item_id);
+}
+
+/* What of the shelf's changes lies at or after `done`. */
+static void
+add_changes(struct hp_fanout *fanout, const struct hp_shelf *shelf, int64_t done)
+{
+    struct hp_bytes id = shelf->item.item_id;
+
+    if (shelf->material_at >= done)
+        add_item(fanout, &(struct walk_item){id, shelf->severity, shelf->changed_at, HELD_ANY});
+    else if (shelf->stock_at >= done)
+        add_item(fanout, &(struct walk_item){
+                             id, SEVERITY_STOCK, shelf->changed_at, shelf->rules.quantity_max});
 }
 
 struct absent {
@@ -144,7 +161,8 @@ visit_index(void *context, struct hp_bytes key, struct hp_bytes value)
     hp_buffer_clear(&absent->last);
     hp_buffer_append(&absent->last, absent->item.data, absent->item.size);
     if (!hp_catalogue_find(absent->catalogue, hp_buffer_bytes(&absent->item)))
-        add_item(absent->fanout, hp_buffer_bytes(&absent->item), 0, 0);
+        add_item(absent->fanout,
+            &(struct walk_item){hp_buffer_bytes(&absent->item), 0, 0, HELD_ANY});
     return true;
 }
 
@@ -173,12 +191,9 @@ fanout_begin(struct hp_flow_task *own, struct hp_step *step,
     own->generation = catalogue->generation;
     fanout->partitions = catalogue->partitions;
     memcpy(fanout->positions, catalogue->positions, sizeof(fanout->positions));
-    for (size_t i = 0; i < catalogue->count; i++) {
-        const struct hp_shelf *shelf = catalogue->shelves[i];
-
-        if (shelf->material_at >= own->catalogue_done[shelf->partition])
-            add_item(fanout, shelf->item.item_id, shelf->severity, shelf->changed_at);
-    }
+    for (size_t i = 0; i < catalogue->count; i++)
+        add_changes(fanout, catalogue->shelves[i],
+            own->catalogue_done[catalogue->shelves[i]->partition]);
     if (!own->absent_checked)
         status = add_absent(step, fanout, catalogue, error);
     own->absent_checked = true;
@@ -204,22 +219,56 @@ visit_holder(void *context, struct hp_bytes key, struct hp_bytes value)
     return holders->count < holders->max;
 }
 
+static bool
+holds_above(const struct hp_standing *standing, const struct walk_item *item)
+{
+    for (size_t i = 0; i < standing->box_count; i++)
+        for (size_t j = 0; j < standing->boxes[i].item_count; j++)
+            if (standing->boxes[i].items[j].quantity > item->held_above &&
+                hp_bytes_equal(standing->boxes[i].items[j].item_id, item->item_id))
+                return true;
+    return false;
+}
+
+/* Whether some box of the user is touched: always, unless only the stock fell. */
+static enum hp_status
+is_touched(struct hp_step *step, struct hp_bytes user, const struct walk_item *item,
+    bool *touched, struct hp_error *error)
+{
+    struct hp_standing standing;
+    struct hp_bytes stored;
+    enum hp_status status;
+
+    *touched = true;
+    if (item->held_above == HELD_ANY)
+        return HP_OK;
+    status = hp_step_get(step, HP_STORE_STANDING, hp_key_user(step, user), &stored, error);
+    if (!status && stored.data)
+        status = hp_standing_decode(stored, hp_step_arena(step), &standing, error);
+    if (!status && stored.data)
+        *touched = holds_above(&standing, item);
+    return status;
+}
+
 static enum hp_status
 mark_holder(struct hp_step *step, struct hp_bytes key, const struct walk_item *item,
     struct hp_error *error)
 {
-    struct hp_buffer part = {0};
+    struct hp_buffer user = {0};
     struct hp_cursor cursor = hp_cursor(key);
-    enum hp_status status;
+    enum hp_status status = HP_OK;
+    bool touched = false;
 
-    if (!hp_key_part_read(&cursor, &part) || !hp_key_part_read(&cursor, &part)) {
-        hp_buffer_release(&part);
-        return hp_fail(error, HP_CORRUPT, "item-users key of %zu bytes is malformed", key.size);
-    }
-    status = hp_pending_mark(step, hp_buffer_bytes(&part),
-        &(struct hp_pending){HP_CAUSE_CATALOGUE, item->changed_at, item->changed_at, false},
-        error);
-    hp_buffer_release(&part);
+    if (!hp_key_part_read(&cursor, &user) || !hp_key_part_read(&cursor, &user))
+        status =
+            hp_fail(error, HP_CORRUPT, "item-users key of %zu bytes is malformed", key.size);
+    if (!status)
+        status = is_touched(step, hp_buffer_bytes(&user), item, &touched, error);
+    if (!status && touched)
+        status = hp_pending_mark(step, hp_buffer_bytes(&user),
+            &(struct hp_pending){HP_CAUSE_CATALOGUE, item->changed_at, item->changed_at, false},
+            error);
+    hp_buffer_release(&user);
     return status;
 }
 
