@@ -23,6 +23,10 @@ hp_registry_open(const struct hp_registry_options *options, struct hp_registry *
     if (folder)
         return hp_registry_file_open(
             strncmp(folder, "///", 3) == 0 ? folder + 2 : folder, registry, error);
+    if (strcmp(options->url, "embedded:") == 0) {
+        hp_registry_embedded_open(registry);
+        return HP_OK;
+    }
     if (after(options->url, "http://") || after(options->url, "https://"))
         return hp_registry_http_open(options, registry, error);
     return hp_fail(

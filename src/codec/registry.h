@@ -1,8 +1,9 @@
 /*
  * codec/registry.h - where schemas are found by id, and ids by schema.
  *
- * Two implementations behind one header, chosen by the URL:
+ * Three implementations behind one header, chosen by the URL:
  *   file:DIR           a folder with index.json (schemas/README.md), for work without a server;
+ *   embedded:          the schemas built into the program, and nothing else; for the demo;
  *   http:// https://   a Confluent-compatible registry; `user:password@` gives basic auth.
  *
  * Thread: any number; one lock inside. A slow server holds up only those who ask for a schema
@@ -29,8 +30,8 @@ struct hp_registry_options {
 #define HP_REGISTRY_SCHEMA_MAX (1 << 20)
 
 /*
- * HP_USAGE when the URL is neither form, or the folder or its index.json cannot be used (the
- * text names the file and the entry). A server is not contacted.
+ * HP_USAGE when the URL has none of these forms, or the folder or its index.json cannot be used
+ * (the text names the file and the entry). A server is not contacted.
  */
 HP_MUST_CHECK enum hp_status hp_registry_open(const struct hp_registry_options *options,
     struct hp_registry **registry, struct hp_error *error);

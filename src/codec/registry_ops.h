@@ -24,6 +24,7 @@ struct hp_registry { /* first member of each kind's own struct */
 
 HP_MUST_CHECK enum hp_status hp_registry_file_open(
     const char *folder, struct hp_registry **registry, struct hp_error *error);
+void hp_registry_embedded_open(struct hp_registry **registry);
 HP_MUST_CHECK enum hp_status hp_registry_http_open(const struct hp_registry_options *options,
     struct hp_registry **registry, struct hp_error *error);
 
