@@ -6,6 +6,7 @@
 #include "flow/boxes.h"
 
 #include "base/metric.h"
+#include "domain/reasons.h"
 
 #define REQUESTS_VERSION 1
 #define EXPIRED_MS       (10 * 60000LL)
@@ -154,11 +155,29 @@ answer_request(struct hp_flow *flow, struct hp_step *step, const struct hp_box_r
     return status;
 }
 
-/* A request that breaks a limit, but whose sender can be told. */
-static bool
-can_be_told(const struct hp_box_request *request)
+/*
+ * Decodes and checks. A request that breaks a limit, but whose sender can be told, is HP_OK
+ * with a refusal. Of bytes that are no request nothing is believed; a list with too many
+ * members is well-formed up to there, and what was read before it stands.
+ */
+static enum hp_status
+read_request(struct hp_flow *flow, struct hp_step *step, const struct hp_event *event,
+    struct hp_box_request *request, struct refusal *refusal, struct hp_error *error)
 {
-    return hp_id_valid(request->user_id) && hp_id_valid(request->request_id);
+    enum hp_status status;
+    bool believed;
+
+    memset(request, 0, sizeof(*request));
+    status = hp_event_decode(flow, step, event, HP_RECORD_BOX_REQUEST, request, error);
+    believed = !status || (status == HP_BAD_RECORD && request->requested_at != 0 &&
+                              strcmp(error->code, HP_CODE_LIMIT) == 0);
+    if (!status)
+        status = hp_box_request_check(request, event->origin.timestamp_ms, error);
+    if (status != HP_BAD_RECORD || !believed || !hp_id_valid(request->user_id) ||
+        !hp_id_valid(request->request_id))
+        return status;
+    *refusal = (struct refusal){error->code, error->text};
+    return HP_OK;
 }
 
 enum hp_status
@@ -174,15 +193,9 @@ hp_flow_request(struct hp_flow *flow, struct hp_step *step, const struct hp_even
     struct hp_bytes key;
     bool here;
 
-    status = hp_event_decode(flow, step, event, HP_RECORD_BOX_REQUEST, &request, error);
-    if (status)
-        return status;
-    status = hp_box_request_check(&request, appended, error);
-    if (status == HP_BAD_RECORD && can_be_told(&request))
-        refusal = (struct refusal){error->code, error->text};
-    else if (status)
-        return status;
-    status = hp_event_route(flow, step, event, request.user_id, &here, error);
+    status = read_request(flow, step, event, &request, &refusal, error);
+    if (!status)
+        status = hp_event_route(flow, step, event, request.user_id, &here, error);
     if (status || !here)
         return status;
 
@@ -191,8 +204,8 @@ hp_flow_request(struct hp_flow *flow, struct hp_step *step, const struct hp_even
     if (!status)
         status = known_load(step, key, &known, error);
     if (status || is_known(&known, request.request_id) ||
-        hp_watermark_voids(&watermark, request.requested_at))
-        return status;
+        (request.requested_at > 0 && hp_watermark_voids(&watermark, request.requested_at)))
+        return status; /* a time before 1970 is told, not void */
 
     if (!refusal.reason &&
         flow->options.clock_ms(flow->options.clock_context) - appended > EXPIRED_MS)
