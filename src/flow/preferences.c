@@ -12,14 +12,27 @@ mark(struct hp_step *step, const struct hp_event *event, struct hp_bytes user, i
         error);
 }
 
+/* What was said before no longer counts; nothing is said instead. */
+static enum hp_status
+drop(struct hp_step *step, const struct hp_event *event, struct hp_bytes user, int64_t now,
+    struct hp_error *error)
+{
+    struct hp_bytes key = hp_key_user(step, user);
+    struct hp_bytes stored;
+    enum hp_status status = hp_step_get(step, HP_STORE_PREFERENCES, key, &stored, error);
+
+    if (status || !stored.data)
+        return status;
+    status = hp_step_put(step, HP_STORE_PREFERENCES, key, (struct hp_bytes){0}, error);
+    return status ? status : mark(step, event, user, now, error);
+}
+
 /* A tombstone is placed by its key, which is the user. */
 static enum hp_status
 forget(struct hp_flow *flow, struct hp_step *step, const struct hp_event *event,
     struct hp_error *error)
 {
     struct hp_bytes user = event->message->key;
-    struct hp_bytes stored;
-    struct hp_bytes key;
     enum hp_status status;
     bool here;
 
@@ -29,12 +42,7 @@ forget(struct hp_flow *flow, struct hp_step *step, const struct hp_event *event,
     status = hp_event_route(flow, step, event, user, &here, error);
     if (status || !here)
         return status;
-    key = hp_key_user(step, user);
-    status = hp_step_get(step, HP_STORE_PREFERENCES, key, &stored, error);
-    if (status || !stored.data)
-        return status;
-    status = hp_step_put(step, HP_STORE_PREFERENCES, key, (struct hp_bytes){0}, error);
-    return status ? status : mark(step, event, user, event->origin.timestamp_ms, error);
+    return drop(step, event, user, event->origin.timestamp_ms, error);
 }
 
 static void
@@ -93,7 +101,10 @@ hp_flow_preferences(struct hp_flow *flow, struct hp_step *step, const struct hp_
         return status;
 
     status = hp_watermark_load(flow, step, preferences.user_id, &watermark, error);
-    if (status || hp_watermark_voids(&watermark, preferences.updated_at))
+    if (status)
         return status;
+    /* The latest by offset, void or not: an erasure that came first leaves the same. */
+    if (hp_watermark_voids(&watermark, preferences.updated_at))
+        return drop(step, event, preferences.user_id, event->origin.timestamp_ms, error);
     return keep(step, event, &preferences, error);
 }

@@ -6,6 +6,7 @@
 #include "flow/boxes.h"
 
 #include "base/metric.h"
+#include "domain/limits.h"
 #include "domain/reasons.h"
 
 #define REQUESTS_VERSION 1
@@ -155,6 +156,27 @@ answer_request(struct hp_flow *flow, struct hp_step *step, const struct hp_box_r
     return status;
 }
 
+/* A time that cannot be meant must not come back in an answer, nor void the request. */
+static int64_t
+sane_time(int64_t requested, int64_t appended)
+{
+    return requested > 0 && requested <= appended + HP_FUTURE_MS_MAX ? requested : appended;
+}
+
+/* Expired and limited ones do not count towards the limit; everything else answered does. */
+static bool
+is_limited_or_late(
+    struct hp_flow *flow, const struct known *known, int64_t appended, struct refusal *refusal)
+{
+    if (flow->options.clock_ms(flow->options.clock_context) - appended > EXPIRED_MS)
+        *refusal = (struct refusal){"EXPIRED", "the request waited more than ten minutes"};
+    else if (is_limited(known, appended))
+        *refusal = (struct refusal){"RATE_LIMITED", "30 requests in 60 seconds are answered"};
+    else
+        return false;
+    return true;
+}
+
 /*
  * Decodes and checks. A request that breaks a limit, but whose sender can be told, is HP_OK
  * with a refusal. Of bytes that are no request nothing is believed; a list with too many
@@ -191,6 +213,7 @@ hp_flow_request(struct hp_flow *flow, struct hp_step *step, const struct hp_even
     struct known known;
     enum hp_status status;
     struct hp_bytes key;
+    int64_t counted;
     bool here;
 
     status = read_request(flow, step, event, &request, &refusal, error);
@@ -199,20 +222,16 @@ hp_flow_request(struct hp_flow *flow, struct hp_step *step, const struct hp_even
     if (status || !here)
         return status;
 
+    request.requested_at = sane_time(request.requested_at, appended);
     key = hp_key_user(step, request.user_id);
     status = hp_watermark_load(flow, step, request.user_id, &watermark, error);
     if (!status)
         status = known_load(step, key, &known, error);
     if (status || is_known(&known, request.request_id) ||
-        (request.requested_at > 0 && hp_watermark_voids(&watermark, request.requested_at)))
-        return status; /* a time before 1970 is told, not void */
+        hp_watermark_voids(&watermark, request.requested_at))
+        return status;
 
-    if (!refusal.reason &&
-        flow->options.clock_ms(flow->options.clock_context) - appended > EXPIRED_MS)
-        refusal = (struct refusal){"EXPIRED", "the request waited more than ten minutes"};
-    else if (!refusal.reason && is_limited(&known, appended))
-        refusal = (struct refusal){"RATE_LIMITED", "30 requests in 60 seconds are answered"};
-    status =
-        known_add(step, key, &known, request.request_id, refusal.reason ? 0 : appended, error);
+    counted = is_limited_or_late(flow, &known, appended, &refusal) ? 0 : appended;
+    status = known_add(step, key, &known, request.request_id, counted, error);
     return status ? status : answer_request(flow, step, &request, &refusal, error);
 }
