@@ -136,7 +136,7 @@ play(struct demo *demo, struct hp_error *error)
 {
     enum hp_status status = open_all(demo, error);
 
-    demo->stage.terminal = isatty(STDOUT_FILENO);
+    demo->stage.terminal = isatty(STDERR_FILENO);
     if (!status)
         status = demo->events ? hp_demo_files_play(demo->files, &demo->stage, error)
                               : hp_demo_story(&demo->stage, demo->seed, error);

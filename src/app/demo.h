@@ -53,6 +53,7 @@ struct hp_stage {
     size_t dead_kinds; /* one beyond the table is counted in `dead_letters` only */
 
     int64_t sent;
+    int64_t items_sent; /* of these to the catalogue */
     int64_t recommendations;
     int64_t answers;
     int64_t boxes;
@@ -98,12 +99,12 @@ bool hp_stage_standing(struct hp_stage *stage, const struct hp_watched *watched,
 bool hp_stage_answer(struct hp_stage *stage, const struct hp_watched *watched,
     struct hp_arena *arena, struct hp_recommendation *recommendation);
 
-/* Records the worker has read and processed. */
+/* Events the stream has read. */
 int64_t hp_stage_processed(const struct hp_stage *stage);
 int64_t hp_stage_transactions(const struct hp_stage *stage);
 
-/* From here on a progress line is drawn, until hp_stage_progress_end(), which leaves the last
- * state of it. */
+/* From here on a progress line is drawn on standard error, until hp_stage_progress_end(), which
+ * leaves the last state of it. */
 void hp_stage_progress_begin(struct hp_stage *stage);
 void hp_stage_progress_end(struct hp_stage *stage);
 

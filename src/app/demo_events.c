@@ -172,7 +172,7 @@ send_all(struct hp_demo_files *files, struct hp_stage *stage, struct hp_error *e
 static void
 show_boxes(struct hp_demo_files *files, struct hp_stage *stage)
 {
-    struct hp_card_options options;
+    struct hp_card_options options = {0};
 
     hp_card_options_detect(stdout, &options);
     options.name_of = name_of;

@@ -199,6 +199,7 @@ hp_stage_send(struct hp_stage *stage, enum hp_record_type type, const void *reco
                 .value = hp_buffer_bytes(&stage->value)},
             error);
     stage->sent += status == HP_OK;
+    stage->items_sent += status == HP_OK && topic == HP_TOPIC_CATALOGUE;
     return status;
 }
 
@@ -376,12 +377,13 @@ hp_stage_answer(struct hp_stage *stage, const struct hp_watched *watched,
 
 /* ---- progress ---------------------------------------------------------------------------- */
 
-/* Positions count what was sent and no markers: the inputs' producer has no transactions. */
+/* Positions count what was sent and no markers: the inputs' producer has no transactions. The
+ * catalogue is no input of the tasks; the views read it whole in each turn. */
 int64_t
 hp_stage_processed(const struct hp_stage *stage)
 {
     struct hp_worker *worker = stage->process->workers[0];
-    int64_t processed = 0;
+    int64_t processed = stage->items_sent;
 
     for (int32_t p = 0; p < stage->options->partitions; p++) {
         struct hp_task *task = hp_worker_task(worker, p);
@@ -411,12 +413,13 @@ draw_progress(struct hp_stage *stage)
     int64_t ms = hp_stage_clock_ms() - stage->start_ms;
     int64_t processed = hp_stage_processed(stage);
 
-    printf("%s%" PRId64 " events  %" PRId64 "/s  %zu users  %" PRId64 " transactions  %" PRId64
-           " boxes%s",
+    fflush(stdout);
+    fprintf(stderr,
+        "%s%" PRId64 " events  %" PRId64 "/s  %zu users  %" PRId64 " transactions  %" PRId64
+        " boxes%s",
         stage->terminal ? "\r  " : "  ", processed, processed * 1000 / (ms > 0 ? ms : 1),
         stage->user_count, hp_stage_transactions(stage), stage->boxes,
         stage->terminal ? "\033[K" : "\n");
-    fflush(stdout);
     stage->line_open = stage->terminal;
     stage->told_ms = hp_stage_clock_ms();
 }
@@ -435,7 +438,7 @@ hp_stage_progress_end(struct hp_stage *stage)
         return;
     draw_progress(stage);
     if (stage->line_open)
-        fputc('\n', stdout);
+        fputc('\n', stderr);
     stage->line_open = false;
     stage->progress = false;
 }

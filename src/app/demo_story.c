@@ -13,6 +13,7 @@
 #include "app/demo.h"
 #include "shop/shoppers.h"
 
+#include <errno.h>
 #include <inttypes.h>
 
 #define SHOPPERS       150
@@ -213,6 +214,7 @@ static enum hp_status
 twist(struct story *story, const struct hp_persona *persona, enum hp_record_type type,
     const void *record, const struct hp_recommendation *before, struct hp_error *error)
 {
+    int64_t told = story->stage->recommendations;
     struct hp_watched *watched = hp_stage_watch(story->stage, hp_bytes_text(persona->user_id));
     struct hp_card_options options = cards_of(story, persona, NULL);
     struct hp_recommendation after;
@@ -225,7 +227,9 @@ twist(struct story *story, const struct hp_persona *persona, enum hp_record_type
         return status;
     hp_cards_diff(stdout, before, &after, &options);
     if (took_ms >= 0)
-        printf("  new boxes %" PRId64 " ms after the event\n", took_ms);
+        printf("  %s: new boxes %" PRId64
+               " ms after the event; shoppers who got new ones: %" PRId64 "\n",
+            persona->name, took_ms, story->stage->recommendations - told);
     fflush(stdout);
     return HP_OK;
 }
@@ -379,10 +383,10 @@ say_end(struct story *story)
                         hp_stage_transactions(stage), stage->boxes, stage->dead_letters,
                         (double)(hp_stage_clock_ms() - story->began_ms) / 1000));
     printf("Nothing was kept. Next:\n"
-           "  hamper demo --events DIR            your own orders.jsonl and catalogue.jsonl\n"
-           "  hamper topics --format kafka-topics what a real Kafka needs\n"
-           "  docker compose up                   all of it: Kafka, registry, events, "
-           "metrics\n");
+           "  %s demo --events DIR    your own orders.jsonl, catalogue.jsonl and others\n"
+           "  %s topics --format kafka-topics    what your Kafka needs\n"
+           "  docker compose up    all of it on a real Kafka, with metrics\n",
+        program_invocation_name, program_invocation_name);
 }
 
 enum hp_status

@@ -17,8 +17,8 @@ const struct hp_command hp_commands[] = {
         "  --accept-gap TOPIC-P        go on although records before the log's start are "
         "lost\n"},
     {"demo", hp_cmd_demo, "the whole system in one process, with a made-up shop",
-        "usage: hamper demo [--seed N] [--events DIR] [--serve]\n\n"
-        "  --seed N         another shop and other shoppers\n"
+        "usage: hamper demo [-c FILE] [-o KEY=VALUE]… [--seed N] [--events DIR] "
+        "[--serve]\n\n" CONFIGURED "  --seed N         another shop and other shoppers\n"
         "  --events DIR     your own event files instead (catalogue.jsonl, orders.jsonl, …)\n"
         "  --serve          stay, and answer on http.listen\n"},
     {"topics", hp_cmd_topics, "the topics that are needed against those that exist",
