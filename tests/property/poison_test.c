@@ -46,7 +46,7 @@
 #define INPUTS     6
 #define WAITING    4096 /* bad records of a partition, or told requests, that may be open */
 #define TURNS_MAX  20000
-#define USERS      64
+#define USERS      16
 #define ORDERS     8 /* of a user */
 #define ITEMS      48
 #define START_MS   1750000000000LL
@@ -244,7 +244,8 @@ make_good(struct stream *stream, int64_t number)
     maker->at = START_MS + number + 1;
     maker->no_value = maker->named_by_guid = false;
     maker->key = name_into(maker->user, "user", user);
-    name_into(maker->id, "good", maker->type == HP_RECORD_ORDER ? number % ORDERS : number);
+    name_into(
+        maker->id, "good", maker->type == HP_RECORD_ORDER ? number / USERS % ORDERS : number);
     if (maker->type == HP_RECORD_CATALOGUE_ITEM)
         maker->key = name_into(maker->id, "item", number % ITEMS);
     fill_record(maker, hp_bytes_text(maker->id), hp_bytes_text(maker->user));
