@@ -272,10 +272,20 @@ hp_kafka_member_new(struct hp_cluster *cluster, const struct hp_member_options *
     return status;
 }
 
+static void
+drop_message(rd_kafka_message_t *message)
+{
+    if (message)
+        rd_kafka_message_destroy(message);
+}
+
 /*
  * As rd_kafka_consumer_close(), which has no time-out. Destroying an open client instead would
  * wait for ever for the siblings, of which the group knows nothing. A static member keeps its
  * seat. False when librdkafka did not come to an end.
+ *
+ * The queue hands over what was fetched before it hears of the end. It is consumed, not served
+ * with rd_kafka_queue_poll_callback(): that one aborts the process at the first message.
  */
 static bool
 leave(struct hp_member *member)
@@ -293,7 +303,7 @@ leave(struct hp_member *member)
     queue = rd_kafka_queue_new(client);
     failure = rd_kafka_consumer_close_queue(client, queue);
     while (!failure && !rd_kafka_consumer_closed(client) && hp_kafka_now_ms() < deadline_ms)
-        rd_kafka_queue_poll_callback(queue, 50);
+        drop_message(rd_kafka_consume_queue(queue, 50));
     closed = failure || rd_kafka_consumer_closed(client);
     if (failure) {
         HP_LOG(HP_LOG_WARN, "group not left", HP_S("error", rd_kafka_error_string(failure)));

@@ -669,6 +669,28 @@ a_lone_member_gets_every_partition_of_every_topic(void **state)
     assert_int_equal(seat.lost, 0);
 }
 
+/* The end of a process that has a backlog: what was fetched is nobody's any more. */
+static void
+a_member_leaves_with_records_unread(void **state)
+{
+    struct fixture *f = *state;
+    struct seat seat = {0};
+    struct hp_poll poll;
+
+    for (int32_t p = 0; p < PARTITIONS; p++) {
+        publish(f, f->driver, p, 0, 50);
+        publish(f, f->sibling, p, 0, 50);
+    }
+    join(f, &seat, NULL);
+    settle(f, &seat, PARTITIONS, NULL, 0);
+    for (int i = 0; i < POLLS_MAX && seat.records[0] + seat.records[1] == 0; i++)
+        poll_seat(f, &seat, &poll);
+    assert_true(seat.records[0] + seat.records[1] > 0);
+    hp_member_free(seat.member, false);
+    assert_int_equal(held(&seat), 0);
+    assert_int_equal(seat.lost, 0);
+}
+
 /* A task may restore for minutes; its inputs must wait for it. */
 static void
 nothing_is_delivered_before_start(void **state)
@@ -931,6 +953,7 @@ hp_broker_contract_run(struct hp_cluster *(*open)(void))
         PROMISE(a_newer_producer_fences_the_older),
         PROMISE(a_producer_fenced_twice_gives_up),
         PROMISE(a_lone_member_gets_every_partition_of_every_topic),
+        PROMISE(a_member_leaves_with_records_unread),
         PROMISE(nothing_is_delivered_before_start),
         PROMISE(start_rewinds),
         PROMISE(a_paused_partition_delivers_nothing_and_loses_nothing),

@@ -218,6 +218,7 @@ own_key(struct flow_rig *rig, enum hp_topic topic, const void *record)
     return hp_arena_text(&rig->arena, key);
 }
 
+HP_PRINTF(5, 0)
 static void
 send_json(struct flow_rig *rig, enum hp_topic topic, const int32_t *partition, const char *key,
     const char *format, va_list arguments)
