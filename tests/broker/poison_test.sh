@@ -10,7 +10,7 @@ POISON=tests/support/poison.py
 
 serve() { # NAME: a small shop's good events
     local topic
-    configure "$1" errors.breaker=off
+    configure "$1" errors.breaker=off erasure.key.file="$WORK/key" # watermarks hang on it
     for topic in catalogue orders feedback preferences box-requests erasures; do
         "$HAMPER" produce -c "$WORK/$1.conf" "$topic" <"$WORK/$topic.jsonl"
     done
@@ -19,9 +19,10 @@ serve() { # NAME: a small shop's good events
 # letters_as_listed COUNT: `dlq list` sums up to COUNT.
 letters_as_listed() {
     "$HAMPER" dlq -c "$WORK/bad.conf" list >"$WORK/list"
-    equals 'letters listed' "$1" "$(awk 'NR > 1 { for (i = 1; i <= NF; i++) if ($i ~ /^[0-9]+$/) { n += $i; break } } END { print n }' "$WORK/list")"
+    equals 'letters listed' "$1" "$(awk '{ n += $3 } END { print n }' "$WORK/list")"
 }
 
+head -c 32 /dev/urandom >"$WORK/key"
 python3 $POISON good "$WORK"
 serve clean
 hamper_run clean --until-caught-up
