@@ -14,7 +14,7 @@
  */
 #include "flow/candidates.h"
 
-#include "model/rate.h"
+#include "flow/score.h"
 
 #define HEAP_GAIN       48
 #define HEAP_DEAR       24
@@ -36,15 +36,6 @@ listed(struct hp_strings strings, struct hp_bytes text)
 }
 
 static bool
-any_listed(struct hp_strings strings, struct hp_strings texts)
-{
-    for (size_t i = 0; i < texts.count; i++)
-        if (listed(strings, texts.items[i]))
-            return true;
-    return false;
-}
-
-static bool
 eligible(
     const struct hp_shelf *shelf, const struct hp_user_item *had, const struct hp_wish *wish)
 {
@@ -57,31 +48,16 @@ eligible(
     return !listed(wish->sent, id) || listed(wish->must, id);
 }
 
-static int64_t
-score(const struct hp_shelf *shelf, const struct hp_user_item *had, struct hp_model_item model,
-    const struct hp_shopper *shopper, const struct hp_wish *wish, int64_t now,
+static void
+describe(const struct hp_shelf *shelf, const struct hp_user_item *had,
+    struct hp_model_item model, const struct hp_shopper *shopper,
     struct hp_candidate *candidate)
 {
-    const struct hp_preferences *preferences = &shopper->preferences;
-    bool category_liked = listed(preferences->liked_categories, shelf->item.category);
-    int64_t gain = hp_rate_score(
-        &(struct hp_rate_input){
-            .count = had && !wish->for_recipient ? hp_user_item_count(had) : 0,
-            .baskets = shopper->aggregate.order_count,
-            .repurchase_micros = model.repurchase_micros,
-            .trend_micros = model.trend_micros,
-            .category_liked = category_liked,
-            .tag_liked = any_listed(preferences->liked_tags, shelf->item.tags),
-            .removed_lately = had && had->reaction == HP_REACTION_REMOVED &&
-                              now - had->reaction_at < HP_REMOVED_MS},
-        NULL);
-
-    if (listed(preferences->disliked_categories, shelf->item.category))
-        gain = gain > 1 ? gain / 2 : 1;
+    candidate->shelf = shelf;
     candidate->bought = had && had->orders > 0;
-    candidate->liked = category_liked || (had && had->reaction == HP_REACTION_POSITIVE);
+    candidate->liked = listed(shopper->preferences.liked_categories, shelf->item.category) ||
+                       (had && had->reaction == HP_REACTION_POSITIVE);
     candidate->trending = model.trend_micros > 0;
-    return gain;
 }
 
 /* Mean of the best GAIN_TOP gains, at least 1. */
@@ -114,8 +90,17 @@ hp_candidates_score(const struct hp_catalogue *catalogue, const struct hp_model_
     struct hp_arena *arena, struct hp_candidates *candidates)
 {
     const struct hp_aggregate *aggregate = &shopper->aggregate;
+    struct hp_assortment *assortment = hp_assortment_new(catalogue, model, NULL);
+    struct hp_scores scores;
     size_t at = 0;
 
+    hp_scores_make(assortment,
+        &(struct hp_score_query){.aggregate = aggregate,
+            .preferences = &shopper->preferences,
+            .now = now,
+            .for_recipient = wish->for_recipient},
+        arena, &scores);
+    hp_assortment_free(assortment);
     *candidates = (struct hp_candidates){.shown = catalogue->count};
     candidates->items = HP_ARENA_ARRAY(arena, catalogue->count, struct hp_candidate);
     for (size_t i = 0; i < catalogue->count; i++) {
@@ -131,9 +116,8 @@ hp_candidates_score(const struct hp_catalogue *catalogue, const struct hp_model_
             had = &aggregate->items[at];
         if (!eligible(shelf, had, wish))
             continue;
-        *candidate = (struct hp_candidate){.shelf = shelf};
-        candidate->gain =
-            score(shelf, had, hp_model_snapshot_find(model, id), shopper, wish, now, candidate);
+        *candidate = (struct hp_candidate){.gain = scores.gains[i]};
+        describe(shelf, had, hp_model_snapshot_find(model, id), shopper, candidate);
         candidates->count++;
     }
     candidates->mean_gain = mean_of_best(candidates);
