@@ -2,18 +2,23 @@
  * flow/epoch.c - model rows and manifests as bytes.
  *
  * Layout of a row: u8 version | varint users | varint opportunities | varint hits | varint last
- * day | varint trend. Of a manifest: u8 version | varint epoch | varint items | the five
- * numbers of `all` | u64 high | u64 low of the digest | varint count | count × varint position.
+ * day | varint trend | u8 shift of the next choice | u8 shift inside a box | varint count |
+ * count × (bytes id | u8 next | u8 box), by id. Of a manifest: u8 version | varint epoch |
+ * varint items | the five numbers of `all` | u64 high | u64 low of the digest | varint count |
+ * count × varint position.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "flow/epoch.h"
 
 #include "domain/instant.h"
+#include "domain/limits.h"
 #include "ledger/value.h"
 #include "model/rate.h"
 
+#define ROW_VERSION   2 /* 1 had no weights */
 #define VERSION       1
+#define WEIGHT_MAX    127
 #define POSITIONS_MAX 65536
 #define NUMBER_MAX    (INT64_MAX / 2)
 
@@ -89,18 +94,58 @@ read_numbers(struct hp_cursor *cursor, struct hp_model_row *row)
 }
 
 void
-hp_model_row_encode(const struct hp_model_row *row, struct hp_buffer *out)
+hp_model_row_encode(const struct hp_model_row *row, const struct hp_model_weights *weights,
+    struct hp_buffer *out)
 {
-    hp_put_u8(out, VERSION);
+    hp_put_u8(out, ROW_VERSION);
     put_numbers(row, out);
+    hp_put_u8(out, weights->next_shift);
+    hp_put_u8(out, weights->box_shift);
+    hp_put_varint(out, (int64_t)weights->count);
+    for (size_t i = 0; i < weights->count; i++) {
+        hp_put_bytes(out, weights->partners[i].item_id);
+        hp_put_u8(out, weights->partners[i].next);
+        hp_put_u8(out, weights->partners[i].box);
+    }
+}
+
+static bool
+good_partner(const struct hp_model_partner *partner, const struct hp_model_partner *before)
+{
+    return partner->next <= WEIGHT_MAX && partner->box <= WEIGHT_MAX &&
+           partner->next + partner->box > 0 &&
+           (!before || hp_bytes_compare(before->item_id, partner->item_id) < 0);
+}
+
+static void
+read_weights(struct hp_cursor *cursor, struct hp_arena *arena, struct hp_model_weights *weights)
+{
+    struct hp_model_partner *partners;
+
+    weights->next_shift = hp_get_u8(cursor);
+    weights->box_shift = hp_get_u8(cursor);
+    if (weights->next_shift > HP_RIDGE_SHIFT_MAX || weights->box_shift > HP_RIDGE_SHIFT_MAX)
+        cursor->failed = true;
+    weights->count = hp_value_count(cursor, HP_PARTNERS_MAX, 4);
+    partners = HP_ARENA_ARRAY(arena, weights->count, struct hp_model_partner);
+    for (size_t i = 0; i < weights->count && !cursor->failed; i++) {
+        partners[i].item_id = hp_value_bytes(cursor, 1, HP_ID_BYTES_MAX);
+        partners[i].next = hp_get_u8(cursor);
+        partners[i].box = hp_get_u8(cursor);
+        if (!good_partner(&partners[i], i ? &partners[i - 1] : NULL))
+            cursor->failed = true;
+    }
+    weights->partners = partners;
 }
 
 enum hp_status
-hp_model_row_decode(struct hp_bytes value, struct hp_model_row *row, struct hp_error *error)
+hp_model_row_decode(struct hp_bytes value, struct hp_arena *arena, struct hp_model_row *row,
+    struct hp_model_weights *weights, struct hp_error *error)
 {
-    struct hp_cursor cursor = hp_value_open(value, VERSION);
+    struct hp_cursor cursor = hp_value_open(value, ROW_VERSION);
 
     read_numbers(&cursor, row);
+    read_weights(&cursor, arena, weights);
     return hp_value_close(&cursor, "model row", error);
 }
 

@@ -1,8 +1,9 @@
 /*
  * flow/epoch.h - what stands in the model topic: solved items and the manifest of an epoch.
  *
- * An item's row changes only when the item's own counters do: its trend is decayed to the
- * item's own last day, and averages stand in the manifest alone; readers put the two together.
+ * A row holds an item's numbers and the weights of its partners. Numbers change only when the
+ * item's own counters do: its trend is decayed to the item's own last day, and averages stand
+ * in the manifest alone; readers put the two together.
  *
  * Keys: an item's id, with a `!` in front when it begins with one; the manifest is `!epoch`.
  *
@@ -16,6 +17,8 @@
 #include "base/hash.h"
 #include "ledger/heads.h"
 #include "model/fixed.h"
+#include "model/llr.h"
+#include "model/ridge.h"
 
 #define HP_MANIFEST_KEY "!epoch"
 
@@ -26,6 +29,20 @@ struct hp_model_row {
     int64_t last_day; /* UTC, of the last day somebody ordered it; 0 when nobody did */
     int64_t trend;    /* users per day, halved every HP_TREND_HALF_LIFE days before last_day; in
                          1 / HP_DECAY_ONE */
+};
+
+/* What a purchase of `item_id` says of the row's item: byte / 2^shift of its set. */
+struct hp_model_partner {
+    struct hp_bytes item_id;
+    uint8_t next; /* for the next choice; at most 127 */
+    uint8_t box;  /* for compatibility inside a box; at most 127; not both 0 */
+};
+
+struct hp_model_weights {
+    const struct hp_model_partner *partners; /* by id */
+    size_t count;                            /* at most HP_PARTNERS_MAX */
+    uint8_t next_shift;                      /* at most HP_RIDGE_SHIFT_MAX */
+    uint8_t box_shift;
 };
 
 struct hp_manifest {
@@ -48,9 +65,11 @@ void hp_model_key(struct hp_bytes item_id, struct hp_buffer *out);
 /* The item of a key; absent for the manifest and for keys nobody writes. */
 struct hp_bytes hp_model_key_item(struct hp_bytes key);
 
-void hp_model_row_encode(const struct hp_model_row *row, struct hp_buffer *out);
-HP_MUST_CHECK enum hp_status hp_model_row_decode(
-    struct hp_bytes value, struct hp_model_row *row, struct hp_error *error);
+void hp_model_row_encode(const struct hp_model_row *row, const struct hp_model_weights *weights,
+    struct hp_buffer *out);
+/* Partners go to the arena and borrow their ids from `value`. */
+HP_MUST_CHECK enum hp_status hp_model_row_decode(struct hp_bytes value, struct hp_arena *arena,
+    struct hp_model_row *row, struct hp_model_weights *weights, struct hp_error *error);
 
 void hp_manifest_encode(const struct hp_manifest *manifest, struct hp_buffer *out);
 /* Positions go to the arena. */

@@ -17,6 +17,9 @@
 struct hp_model_view;
 struct hp_model_snapshot;
 
+#define HP_MODEL_NOBODY     UINT32_MAX
+#define HP_MODEL_WEIGHT_ONE 16384 /* a weight of 1 */
+
 /* What the model says of an item; zeroed but for `repurchase_micros` when it says nothing. */
 struct hp_model_item {
     int64_t users;             /* n_i */
@@ -41,5 +44,31 @@ int64_t hp_model_snapshot_latest_day(const struct hp_model_snapshot *snapshot);
 size_t hp_model_snapshot_count(const struct hp_model_snapshot *snapshot);
 struct hp_model_item hp_model_snapshot_find(
     const struct hp_model_snapshot *snapshot, struct hp_bytes item_id);
+
+/*
+ * By number, for those who ask often. Numbers count from 0 to below hp_model_snapshot_numbers()
+ * and mean something in this snapshot only; a few may belong to items without a row.
+ */
+size_t hp_model_snapshot_numbers(const struct hp_model_snapshot *snapshot);
+uint32_t hp_model_snapshot_number(/* HP_MODEL_NOBODY when the model never heard of it */
+    const struct hp_model_snapshot *snapshot, struct hp_bytes item_id);
+struct hp_model_item hp_model_snapshot_item(
+    const struct hp_model_snapshot *snapshot, uint32_t number);
+struct hp_bytes hp_model_snapshot_id(const struct hp_model_snapshot *snapshot, uint32_t number);
+
+/* Items and weights side by side, by number; weights are above 0. */
+struct hp_model_links {
+    const uint32_t *items;
+    const uint16_t *weights; /* in 1 / HP_MODEL_WEIGHT_ONE */
+    size_t count;
+};
+/* Which items a purchase of this one speaks for: next choice. */
+struct hp_model_links hp_model_snapshot_speaks_for(
+    const struct hp_model_snapshot *snapshot, uint32_t number);
+/* Which items speak for this one when they are in the same box. */
+struct hp_model_links hp_model_snapshot_goes_with(
+    const struct hp_model_snapshot *snapshot, uint32_t number);
+/* Bytes it occupies. */
+size_t hp_model_snapshot_bytes(const struct hp_model_snapshot *snapshot);
 
 #endif

@@ -325,7 +325,7 @@ solve_item(struct hp_solver *solver, struct item *item, struct hp_error *error)
         solver->totals.trend = row.trend;
     } else {
         if (!hp_head_empty(&sum))
-            hp_model_row_encode(&row, &value);
+            hp_model_row_encode(&row, &(struct hp_model_weights){.count = 0}, &value);
         solver->totals.opportunities += row.opportunities - item->totals.opportunities;
         solver->totals.hits += row.hits - item->totals.hits;
         item->totals = row;

@@ -8,7 +8,8 @@
  * Items people tend to buy again count more in the habit: by the root of their repurchase rate
  * against the average, itself shrunk by 20 imaginary opportunities.
  *
- * Everything is a whole number of millionths; the one division rounds half up.
+ * The same doubles on every machine: no operation but + - × ÷, no fused multiply-add, no
+ * library.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -23,9 +24,13 @@
 #define SHRINK         20        /* imaginary opportunities */
 
 const struct hp_rate_constants hp_rate_defaults = {
-    .prior_millis = 4000,
+    .prior_millis = 5000,
+    .history_weight_micros = 300000,
     .trend_weight_micros = 600000,
     .like_weight_micros = 45000,
+    .history_half_life_days = 120,
+    .content_users = 5,
+    .variety_millis = 0,
 };
 
 static int64_t
@@ -34,32 +39,42 @@ clamp(int64_t value, int64_t low, int64_t high)
     return value < low ? low : (value > high ? high : value);
 }
 
-static int64_t
-prior_micros(const struct hp_rate_input *input, const struct hp_rate_constants *constants)
+struct hp_rate
+hp_rate_of(int64_t baskets, const struct hp_rate_constants *constants)
 {
-    int64_t trend = clamp(input->trend_micros, 0, MICROS);
-    int64_t likes = (int64_t)input->category_liked + (int64_t)input->tag_liked;
+    double prior = (double)constants->prior_millis / MILLIS;
+    double below = (double)clamp(baskets, 0, COUNT_MAX) + prior;
 
-    return trend * constants->trend_weight_micros / MICROS +
-           likes * constants->like_weight_micros;
+    return (struct hp_rate){
+        .habit = (double)(MILLIS - constants->variety_millis) / MILLIS / below,
+        .prior = prior / below,
+    };
+}
+
+int32_t
+hp_rate_habit(int64_t repurchase_micros)
+{
+    return (int32_t)hp_fixed_sqrt(
+        (uint64_t)clamp(repurchase_micros, 0, REPURCHASE_MAX) * MICROS);
 }
 
 int64_t
 hp_rate_score(const struct hp_rate_input *input, const struct hp_rate_constants *constants)
 {
     const struct hp_rate_constants *use = constants ? constants : &hp_rate_defaults;
-    int64_t count = clamp(input->count, 0, COUNT_MAX);
-    int64_t baskets = clamp(input->baskets, 0, COUNT_MAX);
-    int64_t habit_micros = (int64_t)hp_fixed_sqrt(
-        (uint64_t)clamp(input->repurchase_micros, 0, REPURCHASE_MAX) * MICROS);
-    int64_t above =
-        habit_micros * count * MILLIS + use->prior_millis * prior_micros(input, use);
-    int64_t below = baskets * MILLIS + use->prior_millis;
-    int64_t rate = (above + below / 2) / (below ? below : 1);
+    struct hp_rate rate = hp_rate_of(input->baskets, use);
+    int64_t likes = (int64_t)input->category_liked + (int64_t)input->tag_liked;
+    double habit = (double)hp_rate_habit(input->repurchase_micros) *
+                   (double)clamp(input->count, 0, COUNT_MAX);
+    double history =
+        (double)input->history_micros * (double)use->history_weight_micros / MICROS;
+    double trend = (double)input->trend_micros * (double)use->trend_weight_micros / MICROS;
+    double prior = history + trend + (double)(likes * use->like_weight_micros);
+    int64_t gain = hp_rate_gain(&rate, habit, prior);
 
     if (input->removed_lately)
-        rate /= 2;
-    return clamp(rate, 1, HP_GAIN_MAX);
+        gain = gain > 1 ? gain / 2 : 1;
+    return gain;
 }
 
 /* (h + 20 H/O) / (o + 20) / (H/O) = (h O + 20 H) / ((o + 20) H), with H hits and O

@@ -106,12 +106,13 @@ head(struct hp_bytes value, struct hp_buffer *out)
 static bool
 model_row(struct hp_bytes value, struct hp_buffer *out)
 {
+    struct hp_model_weights weights;
     struct hp_model_row read;
 
-    if (hp_model_row_decode(value, &read, NULL))
+    if (hp_model_row_decode(value, &arena, &read, &weights, NULL))
         return false;
     HP_ASSERT(hp_model_row_trend(&read, read.last_day + 20) <= read.trend);
-    hp_model_row_encode(&read, out);
+    hp_model_row_encode(&read, &weights, out);
     return true;
 }
 

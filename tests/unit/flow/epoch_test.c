@@ -263,12 +263,13 @@ static struct hp_digest
 send_model_row(struct world *world, const char *item, int64_t users)
 {
     struct hp_model_row row = {.users = users};
+    struct hp_model_weights weights = {.count = 0};
     struct hp_buffer key = {0};
     struct hp_buffer value = {0};
     struct hp_digest digest;
 
     hp_model_key(hp_bytes_text(item), &key);
-    hp_model_row_encode(&row, &value);
+    hp_model_row_encode(&row, &weights, &value);
     send(world, "model", 0, hp_buffer_bytes(&key), hp_buffer_bytes(&value));
     digest = hp_row_digest(0, hp_buffer_bytes(&key), hp_buffer_bytes(&value));
     hp_buffer_release(&key);

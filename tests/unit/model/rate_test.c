@@ -37,16 +37,22 @@ static void
 the_formula_is_the_documented_one(void **state)
 {
     (void)state;
-    /* (1 × 3 + 4 × 0.6 × 0.05) / (6 + 4) */
+    /* (1 × 3 + 5 × 0.6 × 0.05) / (5 + 5) */
     assert_int_equal(
         score((struct hp_rate_input){
-            .count = 3, .baskets = 6, .repurchase_micros = AVERAGE, .trend_micros = 50000}),
-        312000);
+            .count = 3, .baskets = 5, .repurchase_micros = AVERAGE, .trend_micros = 50000}),
+        315000);
     /* The root of 4 doubles the habit. */
     assert_int_equal(
         score((struct hp_rate_input){
-            .count = 3, .baskets = 6, .repurchase_micros = 4 * AVERAGE, .trend_micros = 50000}),
-        612000);
+            .count = 3, .baskets = 5, .repurchase_micros = 4 * AVERAGE, .trend_micros = 50000}),
+        615000);
+    /* 5 × (0.6 × 0.05 + 0.3 × 0.2) / (5 + 5) */
+    assert_int_equal(score((struct hp_rate_input){.baskets = 5,
+                         .repurchase_micros = AVERAGE,
+                         .trend_micros = 50000,
+                         .history_micros = 200000}),
+        45000);
 }
 
 static void
@@ -69,13 +75,13 @@ static void
 what_was_removed_counts_half(void **state)
 {
     struct hp_rate_input input = {.count = 3,
-        .baskets = 6,
+        .baskets = 5,
         .repurchase_micros = AVERAGE,
         .trend_micros = 50000,
         .removed_lately = true};
 
     (void)state;
-    assert_int_equal(score(input), 156000);
+    assert_int_equal(score(input), 157500);
 }
 
 static void
@@ -91,6 +97,7 @@ gains_stay_between_1_and_a_million_whatever_comes_in(void **state)
             .baskets = (int64_t)hp_rng_next(&rng) >> hp_rng_below(&rng, 64),
             .repurchase_micros = (int64_t)hp_rng_next(&rng) >> hp_rng_below(&rng, 64),
             .trend_micros = (int64_t)hp_rng_next(&rng) >> hp_rng_below(&rng, 64),
+            .history_micros = (int64_t)hp_rng_next(&rng) >> hp_rng_below(&rng, 64),
             .category_liked = hp_rng_below(&rng, 2) == 1,
         };
         int64_t gain = score(input);
