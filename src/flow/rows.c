@@ -13,7 +13,7 @@
 #include "flow/rows.h"
 
 #include "base/log.h"
-#include "ledger/heads.h"
+#include "ledger/partial.h"
 
 #define MARK          (hp_bytes("\x02", 1))
 #define PREFIX_BYTES  4   /* of a row's key: the partition */
@@ -134,7 +134,7 @@ struct walk {
 };
 
 static enum hp_status
-send_head(struct walk *walk, struct hp_bytes item, struct hp_bytes head)
+send_row(struct walk *walk, struct hp_bytes item, struct hp_bytes value)
 {
     int32_t partition = hp_task_partition(hp_step_task(walk->step));
     struct hp_buffer key = {0};
@@ -142,12 +142,12 @@ send_head(struct walk *walk, struct hp_bytes item, struct hp_bytes head)
 
     hp_put_u32(&key, (uint32_t)partition);
     hp_buffer_append(&key, item.data, item.size);
-    walk->bytes += key.size + head.size;
+    walk->bytes += key.size + value.size;
     status = hp_step_send(walk->step,
         &(struct hp_outgoing){.topic = walk->options->topic,
             .partition = partition,
             .key = hp_buffer_bytes(&key),
-            .value = head},
+            .value = value},
         walk->error);
     hp_buffer_release(&key);
     return status;
@@ -156,15 +156,21 @@ send_head(struct walk *walk, struct hp_bytes item, struct hp_bytes head)
 static enum hp_status
 publish_item(struct walk *walk, struct hp_bytes item)
 {
-    struct hp_bytes head;
-    enum hp_status status = hp_step_get(walk->step, HP_STORE_HEAD, item, &head, walk->error);
+    struct hp_partial partial = {0};
+    struct hp_buffer value = {0};
+    struct hp_bytes stored;
+    enum hp_status status = hp_step_get(walk->step, HP_STORE_HEAD, item, &stored, walk->error);
 
     if (!status)
-        status = send_head(walk, item, head);
-    if (!status)
-        status =
-            hp_step_put(walk->step, HP_STORE_DIRTY, item, (struct hp_bytes){0}, walk->error);
-    return status;
+        status = hp_head_decode(stored, hp_step_arena(walk->step), &partial.head, walk->error);
+    if (status)
+        return status;
+    hp_partial_encode(&partial, &value);
+    status = send_row(walk, item, hp_buffer_bytes(&value));
+    hp_buffer_release(&value);
+    if (status)
+        return status;
+    return hp_step_put(walk->step, HP_STORE_DIRTY, item, (struct hp_bytes){0}, walk->error);
 }
 
 static bool

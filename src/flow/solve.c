@@ -24,6 +24,7 @@
 #include "flow/epoch.h"
 #include "flow/items.h"
 #include "ledger/digest.h"
+#include "ledger/partial.h"
 
 #define SLICE_ITEMS  4096 /* solved between two polls */
 #define RETRY_MS     1000
@@ -216,9 +217,9 @@ apply_model(void *context, const struct hp_message *message)
 static bool
 readable(struct hp_solver *solver, struct hp_bytes value)
 {
-    struct hp_head head;
+    struct hp_partial partial;
     struct hp_error error;
-    bool good = hp_head_decode(value, &solver->arena, &head, &error) == HP_OK;
+    bool good = hp_partial_decode(value, &solver->arena, &partial, &error) == HP_OK;
 
     hp_arena_clear(&solver->arena);
     return good;
@@ -265,11 +266,11 @@ sum_partials(struct hp_solver *solver, const struct item *item, struct hp_head *
 
     *sum = (struct hp_head){0};
     for (int32_t p = 0; item->partials && p < solver->options.partitions && !status; p++) {
-        struct hp_head part;
+        struct hp_partial part;
 
-        status = hp_head_decode(item->partials[p], &solver->arena, &part, error);
+        status = hp_partial_decode(item->partials[p], &solver->arena, &part, error);
         if (!status)
-            status = hp_head_add(sum, &part, &solver->arena, error);
+            status = hp_head_add(sum, &part.head, &solver->arena, error);
     }
     return status;
 }

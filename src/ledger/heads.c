@@ -191,13 +191,10 @@ hp_head_add(struct hp_head *head, const struct hp_head *change, struct hp_arena 
 }
 
 void
-hp_head_encode(const struct hp_head *head, struct hp_buffer *out)
+hp_head_put(const struct hp_head *head, struct hp_buffer *out)
 {
     int64_t last = 0;
 
-    if (hp_head_empty(head))
-        return;
-    hp_put_u8(out, VERSION);
     hp_put_varint(out, head->users);
     hp_put_varint(out, head->opportunities);
     hp_put_varint(out, head->hits);
@@ -207,6 +204,15 @@ hp_head_encode(const struct hp_head *head, struct hp_buffer *out)
         hp_put_varint(out, head->days[i].users);
         last = head->days[i].day;
     }
+}
+
+void
+hp_head_encode(const struct hp_head *head, struct hp_buffer *out)
+{
+    if (hp_head_empty(head))
+        return;
+    hp_put_u8(out, VERSION);
+    hp_head_put(head, out);
 }
 
 static void
@@ -225,6 +231,17 @@ read_days(struct hp_cursor *cursor, struct hp_arena *arena, struct hp_head *head
     head->day_count = count;
 }
 
+void
+hp_head_get(struct hp_cursor *cursor, struct hp_arena *arena, struct hp_head *head)
+{
+    head->users = hp_value_number(cursor, 0, HP_HEAD_COUNT_MAX);
+    head->opportunities = hp_value_number(cursor, 0, HP_HEAD_COUNT_MAX);
+    head->hits = hp_value_number(cursor, 0, HP_HEAD_COUNT_MAX);
+    read_days(cursor, arena, head);
+    if (hp_head_empty(head) || !head_valid(head))
+        cursor->failed = true;
+}
+
 enum hp_status
 hp_head_decode(
     struct hp_bytes value, struct hp_arena *arena, struct hp_head *head, struct hp_error *error)
@@ -234,11 +251,6 @@ hp_head_decode(
     *head = (struct hp_head){0};
     if (!value.data)
         return HP_OK;
-    head->users = hp_value_number(&cursor, 0, HP_HEAD_COUNT_MAX);
-    head->opportunities = hp_value_number(&cursor, 0, HP_HEAD_COUNT_MAX);
-    head->hits = hp_value_number(&cursor, 0, HP_HEAD_COUNT_MAX);
-    read_days(&cursor, arena, head);
-    if (hp_head_empty(head) || !head_valid(head))
-        cursor.failed = true;
+    hp_head_get(&cursor, arena, head);
     return hp_value_close(&cursor, "item head", error);
 }

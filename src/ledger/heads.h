@@ -72,4 +72,8 @@ void hp_head_encode(const struct hp_head *head, struct hp_buffer *out);
 HP_MUST_CHECK enum hp_status hp_head_decode(struct hp_bytes value, struct hp_arena *arena,
     struct hp_head *head, struct hp_error *error);
 
+/* The same inside another value: no version byte. hp_head_get() fails the cursor. */
+void hp_head_put(const struct hp_head *head, struct hp_buffer *out);
+void hp_head_get(struct hp_cursor *cursor, struct hp_arena *arena, struct hp_head *head);
+
 #endif

@@ -11,6 +11,7 @@
 #include "flow/model_view.h"
 #include "flow/solve.h"
 #include "ledger/digest.h"
+#include "ledger/partial.h"
 
 #define PARTITIONS 2
 
@@ -101,7 +102,7 @@ send_row(struct world *world, int32_t partition, struct hp_bytes item, int64_t u
     hp_put_u32(&key, (uint32_t)partition);
     hp_buffer_append(&key, item.data, item.size);
     if (users)
-        hp_head_encode(&head, &value);
+        hp_partial_encode(&(struct hp_partial){.head = head}, &value);
     send(world, "rows", partition, hp_buffer_bytes(&key), hp_buffer_bytes(&value));
     hp_buffer_release(&key);
     hp_buffer_release(&value);
