@@ -35,7 +35,7 @@ hp_partial_encode(const struct hp_partial *partial, struct hp_buffer *out)
     hp_head_put(&partial->head, out);
     hp_put_varint(out, (int64_t)partial->partner_count);
     for (size_t i = 0; i < partial->partner_count; i++) {
-        const struct hp_partner *partner = &partial->partners[i];
+        const struct hp_partial_partner *partner = &partial->partners[i];
         size_t shared = shared_bytes(last, partner->item_id);
 
         hp_put_u8(out, (uint8_t)shared);
@@ -75,7 +75,7 @@ hp_partial_decode(struct hp_bytes value, struct hp_arena *arena, struct hp_parti
     struct hp_error *error)
 {
     struct hp_cursor cursor = hp_value_open(value, VERSION);
-    struct hp_partner *partners;
+    struct hp_partial_partner *partners;
     struct hp_bytes last = {0};
     size_t count;
 
@@ -84,7 +84,7 @@ hp_partial_decode(struct hp_bytes value, struct hp_arena *arena, struct hp_parti
         return HP_OK;
     hp_head_get(&cursor, arena, &partial->head);
     count = hp_value_count(&cursor, HP_PARTIAL_PARTNERS_MAX, 4);
-    partners = HP_ARENA_ARRAY(arena, count, struct hp_partner);
+    partners = HP_ARENA_ARRAY(arena, count, struct hp_partial_partner);
     for (size_t i = 0; i < count && !cursor.failed; i++) {
         last = read_id(&cursor, last, arena);
         partners[i].item_id = last;

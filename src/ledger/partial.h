@@ -18,14 +18,14 @@
 
 #define HP_PARTIAL_PARTNERS_MAX 2048
 
-struct hp_partner {
+struct hp_partial_partner {
     struct hp_bytes item_id;
     int64_t users; /* at least 1 */
 };
 
 struct hp_partial {
     struct hp_head head;
-    const struct hp_partner *partners; /* sorted by id, each once */
+    const struct hp_partial_partner *partners; /* sorted by id, each once */
     size_t partner_count;
 };
 

@@ -14,7 +14,7 @@ static struct hp_arena arena;
 static struct hp_buffer buffer;
 
 static struct hp_bytes
-encoded(const struct hp_partner *partners, size_t count)
+encoded(const struct hp_partial_partner *partners, size_t count)
 {
     hp_buffer_clear(&buffer);
     hp_partial_encode(&(struct hp_partial){head, partners, count}, &buffer);
@@ -35,13 +35,13 @@ static void
 partners_come_back_as_they_were(void **state)
 {
     static const char *const ids[] = {"1", "10", "1000A", "1000B", "85123A", "85123AB", "b"};
-    struct hp_partner partners[7];
+    struct hp_partial_partner partners[7];
     struct hp_partial back;
     struct hp_error error;
 
     (void)state;
     for (size_t i = 0; i < 7; i++)
-        partners[i] = (struct hp_partner){hp_bytes_text(ids[i]), (int64_t)i * 1000 + 1};
+        partners[i] = (struct hp_partial_partner){hp_bytes_text(ids[i]), (int64_t)i * 1000 + 1};
     assert_int_equal(hp_partial_decode(encoded(partners, 7), &arena, &back, &error), HP_OK);
     assert_int_equal(back.head.users, 3);
     assert_int_equal(back.head.day_count, 2);
@@ -68,10 +68,13 @@ an_empty_head_is_no_row(void **state)
 static void
 other_spellings_are_refused(void **state)
 {
-    const struct hp_partner two[] = {{hp_bytes_text("ab"), 1}, {hp_bytes_text("ac"), 2}};
-    const struct hp_partner turned[] = {{hp_bytes_text("ac"), 2}, {hp_bytes_text("ab"), 1}};
-    const struct hp_partner same[] = {{hp_bytes_text("ab"), 1}, {hp_bytes_text("ab"), 1}};
-    const struct hp_partner nobody[] = {{hp_bytes_text("ab"), 0}};
+    const struct hp_partial_partner two[] = {
+        {hp_bytes_text("ab"), 1}, {hp_bytes_text("ac"), 2}};
+    const struct hp_partial_partner turned[] = {
+        {hp_bytes_text("ac"), 2}, {hp_bytes_text("ab"), 1}};
+    const struct hp_partial_partner same[] = {
+        {hp_bytes_text("ab"), 1}, {hp_bytes_text("ab"), 1}};
+    const struct hp_partial_partner nobody[] = {{hp_bytes_text("ab"), 0}};
     struct hp_bytes value = encoded(two, 2);
     uint8_t bytes[64];
 
@@ -93,7 +96,7 @@ other_spellings_are_refused(void **state)
 static void
 hostile_bytes_are_refused_or_canonical(void **state)
 {
-    const struct hp_partner two[] = {
+    const struct hp_partial_partner two[] = {
         {hp_bytes_text("item-1"), 7}, {hp_bytes_text("item-2"), 9}};
     struct hp_rng rng = {5};
 
