@@ -56,7 +56,7 @@
 #define START_MS   1750000000000LL
 #define STEP_MS    5
 #define GROWTH_KB  1024
-#define LONG       200000 /* from here on the allocator has met its high-water mark in a quarter */
+#define LONG       200000 /* from here on a quarter warms up the allocator as well */
 #define ADDED      9      /* headers of a dead letter that hamper adds */
 #define ERRORS     "__connect.errors."
 #define TEXT_MAX   400
@@ -1177,21 +1177,45 @@ set_digest(struct stream *stream)
     return digests.set;
 }
 
+struct memory {
+    int64_t held_kb;
+    int64_t resident_kb;
+};
+
+/* Of the rounds of a quarter, summed up. One look alone meets the allocator's ups and downs. */
+struct quarter {
+    struct memory sum;
+    int64_t rounds;
+};
+
 struct outcome {
     struct hp_digest set;
     int64_t letters;
     int64_t refusals;
-    int64_t held_growth_kb; /* after a quarter */
-    int64_t resident_growth_kb;
+    struct memory growth; /* from the second quarter to the last, on average */
 };
+
+static void
+look(const struct stream *stream, struct quarter *quarter)
+{
+    quarter->sum.held_kb += held_kb(stream);
+    quarter->sum.resident_kb += resident_kb();
+    quarter->rounds++;
+}
+
+static struct memory
+difference(const struct quarter *from, const struct quarter *to)
+{
+    return (struct memory){to->sum.held_kb / to->rounds - from->sum.held_kb / from->rounds,
+        to->sum.resident_kb / to->rounds - from->sum.resident_kb / from->rounds};
+}
 
 static struct outcome
 play(uint64_t seed, int64_t records, bool poison)
 {
     struct stream *stream = stream_new(seed);
-    struct outcome outcome = {{0, 0}, 0, 0, 0, 0};
-    int64_t warm_held_kb = 0;
-    int64_t warm_resident_kb = 0;
+    struct outcome outcome = {0};
+    struct quarter quarters[4] = {0};
 
     stock_shelves(stream);
     for (int64_t from = 0; from < records; from += ROUND) {
@@ -1203,18 +1227,14 @@ play(uint64_t seed, int64_t records, bool poison)
         }
         settle(stream);
         cut_logs(stream);
-        if (warm_held_kb == 0 && from >= records / 4) {
-            warm_held_kb = held_kb(stream);
-            warm_resident_kb = resident_kb();
-        }
+        look(stream, &quarters[from * 4 / records]);
         if (poison && from % (records / 10 / ROUND * ROUND + ROUND) == 0)
             print_message("%" PRId64 " records, resident %" PRId64 " kB, held %" PRId64
                           " kB, topics %zu kB\n",
                 2 * (from + ROUND), resident_kb(), held_kb(stream),
                 hp_memory_bytes(stream->cluster) / 1024);
     }
-    outcome.held_growth_kb = held_kb(stream) - warm_held_kb;
-    outcome.resident_growth_kb = resident_kb() - warm_resident_kb;
+    outcome.growth = difference(&quarters[1], &quarters[3]);
     outcome.set = set_digest(stream);
     outcome.letters = stream->letter_count;
     outcome.refusals = stream->refusal_count;
@@ -1257,17 +1277,17 @@ poison_makes_one_letter_each_and_nothing_else(void **state)
     (void)state;
     print_message("%" PRId64 " good and %" PRId64 " bad: %" PRId64 " dead letters, %" PRId64
                   " refusals; after warm-up held %+" PRId64 " kB, resident %+" PRId64 " kB\n",
-        records, records, with.letters, with.refusals, with.held_growth_kb,
-        with.resident_growth_kb);
+        records, records, with.letters, with.refusals, with.growth.held_kb,
+        with.growth.resident_kb);
     assert_int_equal(with.letters + with.refusals, records);
     assert_int_equal(without.letters + without.refusals, 0);
     assert_true(with.set.high != 0 || with.set.low != 0);
     assert_true(hp_digest_equal(with.set, without.set));
     if (!memory_is_measurable())
         return;
-    assert_true(with.held_growth_kb <= GROWTH_KB);
+    assert_true(with.growth.held_kb <= GROWTH_KB);
     if (records >= LONG)
-        assert_true(with.resident_growth_kb <= GROWTH_KB);
+        assert_true(with.growth.resident_kb <= GROWTH_KB);
 }
 
 int
