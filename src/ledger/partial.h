@@ -16,7 +16,9 @@
 
 #include "ledger/heads.h"
 
-#define HP_PARTIAL_PARTNERS_MAX 2048
+/* Where rows are cut, their sum depends on the number of partitions; so this is more than any
+ * shop should need. (Of the 3,364 items of Online Retail, 384 have more than 2,048.) */
+#define HP_PARTIAL_PARTNERS_MAX 16384
 
 struct hp_partial_partner {
     struct hp_bytes item_id;

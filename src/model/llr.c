@@ -9,16 +9,18 @@
  * the square of at most 0.0295 is cut after the term of degree 21, below 1e-17. The C library's
  * log() differs between versions in the last digit, and that digit may decide a rounding.
  *
- * A ratio costs four logarithms, two of them mostly from a table of small numbers: about 20 ns.
+ * A ratio costs four of these, mostly from a table of small numbers: about 10 ns.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "model/llr.h"
 
+#include "base/status.h"
+
 #include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 
+#define SMALL     65536
 #define LN2       0x1.62e42fefa39efp-1
 #define SQRT_HALF 0x1.6a09e667f3bcdp-1
 
@@ -54,10 +56,31 @@ hp_llr_entropy(int64_t count)
     return count > 1 ? (double)count * natural_log(count) : 0;
 }
 
-struct hp_llr_world
-hp_llr_world(int64_t users)
+void
+hp_llr_world_set(struct hp_llr_world *world, int64_t users)
 {
-    return (struct hp_llr_world){users, hp_llr_entropy(users)};
+    if (!world->small) {
+        world->small = hp_alloc(SMALL * sizeof(*world->small));
+        world->small_count = SMALL;
+        for (size_t i = 0; i < SMALL; i++)
+            world->small[i] = hp_llr_entropy((int64_t)i);
+    }
+    world->users = users;
+    world->entropy = hp_llr_entropy(users);
+}
+
+void
+hp_llr_world_release(struct hp_llr_world *world)
+{
+    free(world->small);
+    *world = (struct hp_llr_world){0};
+}
+
+/* The same number, looked up when it can be. */
+static inline double
+entropy(const struct hp_llr_world *world, int64_t count)
+{
+    return (uint64_t)count < world->small_count ? world->small[count] : hp_llr_entropy(count);
 }
 
 struct hp_llr_item
@@ -66,7 +89,7 @@ hp_llr_item(const struct hp_llr_world *world, int64_t users)
     int64_t kept = users < world->users ? users : world->users;
 
     return (struct hp_llr_item){
-        kept, hp_llr_entropy(kept) + hp_llr_entropy(world->users - kept)};
+        kept, entropy(world, kept) + entropy(world, world->users - kept)};
 }
 
 static int64_t
@@ -87,9 +110,9 @@ hp_llr(const struct hp_llr_world *world, const struct hp_llr_item *a,
 
     if ((double)both * (double)world->users <= (double)a->users * (double)b->users)
         return 0;
-    inside = hp_llr_entropy(both) + hp_llr_entropy(only_a);
-    inside = inside + hp_llr_entropy(only_b);
-    inside = inside + hp_llr_entropy(neither);
+    inside = entropy(world, both) + entropy(world, only_a);
+    inside = inside + entropy(world, only_b);
+    inside = inside + entropy(world, neither);
     ratio = 2 * (inside - a->entropy - b->entropy + world->entropy);
     return ratio > 0 ? (int64_t)(ratio * HP_LLR_ONE + 0.5) : 0;
 }

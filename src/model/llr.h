@@ -21,11 +21,17 @@
 #define HP_LLR_ONE      65536 /* a ratio of 1 */
 #define HP_PARTNERS_MAX 60    /* M: candidates of an item */
 
-/* What is the same for all pairs, or for all pairs of an item. */
+/* What is the same for all pairs: N, and x ln x of small numbers, worked out once. */
 struct hp_llr_world {
     int64_t users; /* N */
     double entropy;
+    double *small; /* owned; of 0 to small_count - 1 */
+    size_t small_count;
 };
+void hp_llr_world_set(struct hp_llr_world *world, int64_t users);
+void hp_llr_world_release(struct hp_llr_world *world); /* zeroed is fine */
+
+/* What is the same for all pairs of an item. */
 struct hp_llr_item {
     int64_t users; /* n_i */
     double entropy;
@@ -33,7 +39,6 @@ struct hp_llr_item {
 
 /* x ln x; 0 for 0. Exact to about 1e-14 relative. */
 double hp_llr_entropy(int64_t count);
-struct hp_llr_world hp_llr_world(int64_t users);
 /* More users than the world has count as all of them. */
 struct hp_llr_item hp_llr_item(const struct hp_llr_world *world, int64_t users);
 

@@ -36,13 +36,13 @@ factorise(double *matrix, size_t count)
 {
     for (size_t k = 0; k < count; k++) {
         double *row = &matrix[k * WIDTH];
-        double root;
+        double inverse;
 
         if (!(row[k] > 0))
             return false;
-        root = sqrt(row[k]);
+        inverse = 1 / sqrt(row[k]);
         for (size_t j = k; j < count; j++)
-            row[j] = row[j] / root;
+            row[j] = row[j] * inverse;
         for (size_t i = k + 1; i < count; i++)
             subtract(&matrix[i * WIDTH + i], &row[i], row[i], count - i);
     }
