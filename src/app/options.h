@@ -18,6 +18,8 @@
 #include "base/arena.h"
 #include "base/log.h"
 #include "flow/flow.h"
+#include "flow/weights.h"
+#include "model/rate.h"
 
 struct hp_settings {
     const struct hp_setting *items;
@@ -47,6 +49,9 @@ struct hp_options { /* texts live in `arena`; a text that may be unset is NULL t
     enum hp_slot_plan slots;
     int64_t privacy_min_buyers;
     int64_t sweep_interval_ms;
+    struct hp_rate_constants rate;
+    struct hp_weights_constants weights; /* min_buyers is privacy_min_buyers */
+    int64_t model_resolve_ms;
     int64_t request_fence_ms;
     int64_t emit_batch_users;
     int64_t emit_defer_records;

@@ -146,6 +146,9 @@ flow_options(const struct hp_process *process, const struct hp_process_options *
         .emit_batch_users = (int32_t)options->emit_batch_users,
         .emit_defer_records = options->emit_defer_records,
         .privacy_min_buyers = (int32_t)options->privacy_min_buyers,
+        .rate = &options->rate,
+        .weights = &options->weights,
+        .resolve_ms = options->model_resolve_ms,
         .eager_rows = from->batch,
         .epoch_gap_ms = from->batch ? EPOCH_GAP_BATCH_MS : 0};
 }

@@ -185,7 +185,10 @@ flow_opened(void *context, struct hp_task *task, struct hp_error *error)
         .rows_topic = flow->options.topics->name[HP_TOPIC_ROWS],
         .model_topic = flow->options.topics->name[HP_TOPIC_MODEL],
         .partitions = flow->options.partitions,
-        .epoch_gap_ms = flow->options.epoch_gap_ms});
+        .epoch_gap_ms = flow->options.epoch_gap_ms,
+        .eager = flow->options.eager_rows,
+        .resolve_ms = flow->options.resolve_ms,
+        .weights = &flow->weights});
     return HP_OK;
 }
 
@@ -267,6 +270,9 @@ hp_flow_new(
     enum hp_status status;
 
     made->options = *options;
+    made->weights = options->weights ? *options->weights : hp_weights_defaults;
+    if (options->privacy_min_buyers > 0)
+        made->weights.min_buyers = options->privacy_min_buyers;
     fill_application(made);
     status = hp_catalogue_view_new(&made->options, &made->catalogue, error);
     if (!status)

@@ -20,6 +20,8 @@
 
 struct hp_catalogue_view;
 struct hp_model_view;
+struct hp_rate_constants;
+struct hp_weights_constants;
 struct hp_flow;
 
 enum hp_slot_plan { HP_SLOTS_EQUAL, HP_SLOTS_TIERS };
@@ -45,8 +47,11 @@ struct hp_flow_options {
     int32_t emit_batch_users;
     int64_t emit_defer_records;
     int32_t privacy_min_buyers;
-    bool eager_rows;      /* batch mode: publish rows at once */
+    bool eager_rows;      /* batch mode: publish rows at once, settle the model at once */
     int64_t epoch_gap_ms; /* 0: the solver's default */
+    int64_t resolve_ms;   /* 0: the solver's default */
+    const struct hp_rate_constants *rate;       /* NULL: defaults */
+    const struct hp_weights_constants *weights; /* NULL: defaults; privacy_min_buyers rules */
 };
 
 /* All of `options` points to things that outlive the flow. */

@@ -11,6 +11,7 @@
 #include "flow/pending.h"
 #include "flow/rows.h"
 #include "flow/standing.h"
+#include "flow/weights.h"
 
 struct hp_fanout;
 struct hp_refuser;
@@ -22,6 +23,7 @@ struct hp_flow {
     struct hp_application application;
     struct hp_catalogue_view *catalogue;
     struct hp_model_view *model;
+    struct hp_weights_constants weights; /* of the solver */
 };
 
 /* What a task remembers outside its stores; rebuilt when it opens. */

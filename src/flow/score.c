@@ -30,7 +30,7 @@
 #include <assert.h>
 #include <stdatomic.h>
 
-#define MICROS         1000000
+#define MILLIS         1000
 #define E_BITS         20 /* of e, after the point */
 #define FRESH_ONE      32768
 #define AGES           2048 /* days; what is older says nothing */
@@ -240,7 +240,7 @@ fill_columns(struct hp_assortment *assortment)
         if (number != HP_MODEL_NOBODY)
             assortment->of_number[number] = (uint32_t)i;
         assortment->trends[i] =
-            (int32_t)(model.trend_micros * constants->trend_weight_micros / MICROS);
+            (int32_t)(model.trend_micros * constants->trend_weight_millis / MILLIS);
         assortment->habits[i] = hp_rate_habit(model.repurchase_micros);
         fill_groups(assortment, (uint32_t)i);
     }
@@ -484,12 +484,25 @@ add_history(struct scoring *scoring)
     }
 }
 
+/* From e in 1 / 2^20 to millionths of the prior. */
+static double
+history_weight(const struct hp_assortment *assortment)
+{
+    return (double)assortment->constants->history_weight_millis * MILLIS /
+           (double)(1 << E_BITS);
+}
+
+static double
+like_weight(const struct hp_assortment *assortment)
+{
+    return (double)(assortment->constants->like_weight_millis * MILLIS);
+}
+
 static void
 fill_priors(struct scoring *scoring)
 {
     const struct hp_assortment *assortment = scoring->assortment;
-    double weight =
-        (double)assortment->constants->history_weight_micros / (double)(1 << E_BITS);
+    double weight = history_weight(assortment);
     size_t numbers = assortment->numbers;
 
     for (size_t i = 0; i < assortment->count; i++) {
@@ -506,8 +519,7 @@ borrow(struct scoring *scoring)
 {
     const struct hp_assortment *assortment = scoring->assortment;
     double share = (double)assortment->constants->content_users;
-    double weight =
-        (double)assortment->constants->history_weight_micros / (double)(1 << E_BITS);
+    double weight = history_weight(assortment);
     struct hp_scores *scores = scoring->scores;
 
     if (scores->past_count == 0 || share <= 0)
@@ -541,7 +553,7 @@ like_group(
         if (scoring->likes[index] & flag)
             continue;
         scoring->likes[index] |= flag;
-        scoring->priors[index] += (double)scoring->assortment->constants->like_weight_micros;
+        scoring->priors[index] += like_weight(scoring->assortment);
     }
 }
 
@@ -679,8 +691,7 @@ hp_scores_explain(const struct hp_assortment *assortment, const struct hp_scores
         uint8_t likes = scores->likes[index];
 
         why->category_liked = (likes & LIKED_CATEGORY) != 0;
-        history -= (double)((likes & 1) + (likes >> 1)) *
-                   (double)assortment->constants->like_weight_micros;
+        history -= (double)((likes & 1) + (likes >> 1)) * like_weight(assortment);
     }
     if (scores->rate.prior * history < quarter)
         return;

@@ -6,13 +6,17 @@
  * CLOSED: nothing is held. RECALLING: the producer is ours, so nobody else publishes, and the
  * model topic is read to learn what is published already. FOLLOWING: the rows topic is read;
  * items whose partial rows changed are solved again and compared with what is published; what
- * differs waits for the next epoch.
+ * differs waits for the next epoch. When none is left, a pass over all items may begin.
  *
- * Invariants: (1) an item's row is a function of its partial rows alone, summed in the order of
- * partitions; (2) `totals` and `digest` cover exactly the items as solved; (3) nothing counts
+ * `changes` counts rows that said something new. An item is stale when it was solved before the
+ * last change: its own counts may be the same, but those of its partners, N or λ may not be. A
+ * pass that ends with nothing stale has settled.
+ *
+ * Invariants: (1) an item's row is a function of the sums of all partial rows at the moment it
+ * was solved; (2) `totals` and `digest` cover exactly the items as solved; (3) nothing counts
  * as published before its transaction committed; after any doubt we read again.
  *
- * Costs per item one table entry, its partial rows as bytes, and its published row.
+ * Costs per item one table entry, its published row, and what flow/sums.h says.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -24,9 +28,9 @@
 #include "flow/epoch.h"
 #include "flow/items.h"
 #include "ledger/digest.h"
-#include "ledger/partial.h"
 
-#define SLICE_ITEMS  4096 /* solved between two polls */
+#define SLICE_ITEMS  100  /* solved between two polls: some 10 to 15 ms */
+#define SLICE_LOOKED 4096 /* looked at, most of them not stale */
 #define RETRY_MS     1000
 #define FENCED_MS    5000
 #define PREFIX_BYTES 4
@@ -35,14 +39,16 @@ enum state { CLOSED, RECALLING, FOLLOWING };
 
 struct item {
     struct hp_item_node node;
-    struct hp_bytes *partials;  /* by partition; owned */
+    uint32_t number;            /* in the sums */
     struct hp_bytes published;  /* the row in the model topic; owned */
-    struct hp_bytes solved;     /* the row as it should be; owned */
+    struct hp_bytes solved;     /* the row as it should be, when `changed`; owned */
     struct hp_model_row totals; /* its part in the solver's totals */
+    int64_t solved_at;          /* `changes` then; 0: never */
     struct item *next_dirty;
     struct item *next_changed;
+    bool has_row; /* as solved */
     bool dirty;
-    bool changed; /* solved differs from published */
+    bool changed; /* solved differs from published, or did */
 };
 
 struct hp_solver {
@@ -54,8 +60,16 @@ struct hp_solver {
     struct hp_view *model;
     struct hp_view *rows;
     struct hp_items items;
+    struct hp_sums *sums;
+    struct hp_weigher *weigher;
     struct item *dirty;
     struct item *changed;
+    int64_t changes;    /* from 1 */
+    int64_t settled_at; /* `changes` at the start of the last whole pass; 0: none */
+    bool passing;
+    size_t pass_at;     /* number to be looked at next */
+    int64_t pass_began; /* `changes` then */
+    int64_t pass_began_ms;
     int64_t *positions; /* of the rows topic */
     bool recalled;      /* a manifest was read or published: `manifest` holds */
     struct hp_manifest manifest;
@@ -77,10 +91,15 @@ hp_solver_new(const struct hp_solver_options *options)
     solver->options = *options;
     if (solver->options.epoch_gap_ms == 0)
         solver->options.epoch_gap_ms = HP_EPOCH_GAP_MS;
+    if (solver->options.resolve_ms == 0)
+        solver->options.resolve_ms = HP_SOLVER_RESOLVE_MS;
+    if (solver->options.cache_bytes == 0)
+        solver->options.cache_bytes = HP_SOLVER_CACHE;
     hp_buffer_printf(&id, "%s-solver", options->application_id);
     hp_put_u8(&id, 0);
     solver->producer_id = hp_strdup((const char *)id.data);
     hp_buffer_release(&id);
+    solver->changes = 1;
     solver->positions = hp_alloc((size_t)options->partitions * sizeof(*solver->positions));
     solver->epochs = hp_metric_get(HP_METRIC_COUNTER, "hamper_model_epochs_total", "",
         "Epochs of the item model published by this process.");
@@ -117,9 +136,6 @@ release_items(struct hp_solver *solver)
     while ((node = hp_items_next(&solver->items, node))) {
         struct item *item = (struct item *)node;
 
-        for (int32_t p = 0; item->partials && p < solver->options.partitions; p++)
-            free_bytes(&item->partials[p]);
-        free(item->partials);
         free_bytes(&item->published);
         free_bytes(&item->solved);
     }
@@ -135,6 +151,13 @@ close_solver(struct hp_solver *solver)
     if (solver->producer)
         hp_producer_free(solver->producer, false);
     release_items(solver);
+    hp_weigher_free(solver->weigher);
+    hp_sums_free(solver->sums);
+    solver->weigher = NULL;
+    solver->sums = NULL;
+    solver->changes = 1;
+    solver->settled_at = 0;
+    solver->passing = false;
     solver->rows = NULL;
     solver->model = NULL;
     solver->producer = NULL;
@@ -165,7 +188,20 @@ hp_solver_free(struct hp_solver *solver)
 static struct item *
 get_item(struct hp_solver *solver, struct hp_bytes id)
 {
-    return (struct item *)hp_items_get(&solver->items, id, sizeof(struct item));
+    size_t count = solver->items.count;
+    struct item *item = (struct item *)hp_items_get(&solver->items, id, sizeof(*item));
+
+    if (solver->items.count > count)
+        item->number = hp_sums_number(solver->sums, id);
+    return item;
+}
+
+/* Items by number of the sums; partners nobody sent a row of have none. */
+static struct item *
+item_of(const struct hp_solver *solver, size_t number)
+{
+    return (struct item *)hp_items_find(
+        &solver->items, hp_sums_id(solver->sums, (uint32_t)number));
 }
 
 static void
@@ -214,36 +250,30 @@ apply_model(void *context, const struct hp_message *message)
     mark_dirty(solver, item);
 }
 
-static bool
-readable(struct hp_solver *solver, struct hp_bytes value)
-{
-    struct hp_partial partial;
-    struct hp_error error;
-    bool good = hp_partial_decode(value, &solver->arena, &partial, &error) == HP_OK;
-
-    hp_arena_clear(&solver->arena);
-    return good;
-}
-
 static void
 apply_row(void *context, const struct hp_message *message)
 {
     struct hp_solver *solver = context;
     struct hp_cursor cursor = hp_cursor(message->key);
     uint32_t partition = hp_get_u32(&cursor);
+    struct hp_partial partial;
+    struct hp_error error;
     struct item *item;
 
     if (message->key.size <= PREFIX_BYTES || partition != (uint32_t)message->partition ||
-        message->partition >= solver->options.partitions || !readable(solver, message->value)) {
+        message->partition >= solver->options.partitions ||
+        hp_partial_decode(message->value, &solver->arena, &partial, &error)) {
         HP_LOG(HP_LOG_WARN, "a row in the rows topic is unreadable and passed over",
             HP_I("partition", message->partition), HP_I("offset", message->offset));
+        hp_arena_clear(&solver->arena);
         return;
     }
     item = get_item(
         solver, hp_bytes(message->key.data + PREFIX_BYTES, message->key.size - PREFIX_BYTES));
-    if (!item->partials)
-        item->partials = hp_alloc((size_t)solver->options.partitions * sizeof(*item->partials));
-    set_bytes(&item->partials[partition], message->value);
+    hp_sums_set(
+        solver->sums, message->partition, item->number, message->value.data ? &partial : NULL);
+    hp_arena_clear(&solver->arena);
+    solver->changes++;
     mark_dirty(solver, item);
 }
 
@@ -258,23 +288,6 @@ rows_read(void *context, const int64_t *positions, int32_t partitions)
 
 /* ---- solving ----------------------------------------------------------------------------- */
 
-static enum hp_status
-sum_partials(struct hp_solver *solver, const struct item *item, struct hp_head *sum,
-    struct hp_error *error)
-{
-    enum hp_status status = HP_OK;
-
-    *sum = (struct hp_head){0};
-    for (int32_t p = 0; item->partials && p < solver->options.partitions && !status; p++) {
-        struct hp_partial part;
-
-        status = hp_partial_decode(item->partials[p], &solver->arena, &part, error);
-        if (!status)
-            status = hp_head_add(sum, &part.head, &solver->arena, error);
-    }
-    return status;
-}
-
 /* Keys are self-delimiting: no id holds the version byte a row begins with. */
 static struct hp_digest
 digest_of(struct hp_bytes id, struct hp_bytes value)
@@ -288,67 +301,149 @@ digest_of(struct hp_bytes id, struct hp_bytes value)
     return digest;
 }
 
+/* The row as it was solved last. */
+static struct hp_bytes
+row_of(const struct item *item)
+{
+    return item->changed ? item->solved : item->published;
+}
+
+static bool
+same_bytes(struct hp_bytes a, struct hp_bytes b)
+{
+    return !a.data == !b.data && hp_bytes_equal(a, b);
+}
+
 static void
 set_solved(struct hp_solver *solver, struct item *item, struct hp_bytes value)
 {
-    if (item->solved.data) {
+    if (item->has_row) {
         solver->digest =
-            hp_digest_subtract(solver->digest, digest_of(item->node.id, item->solved));
+            hp_digest_subtract(solver->digest, digest_of(item->node.id, row_of(item)));
         solver->item_count--;
     }
-    set_bytes(&item->solved, value);
-    if (value.data) {
+    item->has_row = value.data != NULL;
+    if (item->has_row) {
         solver->digest = hp_digest_add(solver->digest, digest_of(item->node.id, value));
         solver->item_count++;
     }
-    if (item->changed ||
-        (!value.data == !item->published.data && hp_bytes_equal(value, item->published)))
+    if (!item->changed && same_bytes(value, item->published))
+        return;
+    set_bytes(&item->solved, value);
+    if (item->changed)
         return;
     item->changed = true;
     item->next_changed = solver->changed;
     solver->changed = item;
 }
 
-static enum hp_status
-solve_item(struct hp_solver *solver, struct item *item, struct hp_error *error)
+static void
+set_row(struct hp_solver *solver, struct item *item, const struct hp_head *sum)
 {
+    struct hp_model_row row = hp_model_row_of(sum);
+    struct hp_model_weights weights;
     struct hp_buffer value = {0};
-    struct hp_model_row row;
-    struct hp_head sum;
-    enum hp_status status = sum_partials(solver, item, &sum, error);
 
-    if (status)
-        return status;
-    row = hp_model_row_of(&sum);
-    if (hp_bytes_equal(item->node.id, HP_HEAD_EVERYBODY)) {
-        solver->totals.users = row.users;
-        solver->totals.last_day = row.last_day;
-        solver->totals.trend = row.trend;
-    } else {
-        if (!hp_head_empty(&sum))
-            hp_model_row_encode(&row, &(struct hp_model_weights){.count = 0}, &value);
-        solver->totals.opportunities += row.opportunities - item->totals.opportunities;
-        solver->totals.hits += row.hits - item->totals.hits;
-        item->totals = row;
-        set_solved(solver, item, hp_buffer_bytes(&value));
-        hp_buffer_release(&value);
+    if (!hp_head_empty(sum)) {
+        hp_weigher_solve(solver->weigher, item->number, &solver->arena, &weights);
+        hp_model_row_encode(&row, &weights, &value);
     }
-    hp_arena_clear(&solver->arena);
-    return HP_OK;
+    solver->totals.opportunities += row.opportunities - item->totals.opportunities;
+    solver->totals.hits += row.hits - item->totals.hits;
+    item->totals = row;
+    set_solved(solver, item, hp_buffer_bytes(&value));
+    hp_buffer_release(&value);
 }
 
 static enum hp_status
-solve_slice(struct hp_solver *solver, struct hp_error *error)
+solve_item(struct hp_solver *solver, struct item *item, struct hp_error *error)
+{
+    struct hp_head sum;
+    enum hp_status status =
+        hp_sums_head(solver->sums, item->number, &solver->arena, &sum, error);
+
+    if (!status && hp_bytes_equal(item->node.id, HP_HEAD_EVERYBODY)) {
+        struct hp_model_row row = hp_model_row_of(&sum);
+
+        solver->totals.users = row.users;
+        solver->totals.last_day = row.last_day;
+        solver->totals.trend = row.trend;
+    } else if (!status) {
+        set_row(solver, item, &sum);
+    }
+    item->solved_at = solver->changes;
+    hp_arena_clear(&solver->arena);
+    hp_sums_trim(solver->sums);
+    return status;
+}
+
+/* ---- in slices ----------------------------------------------------------------------------
+ */
+
+static bool
+pass_due(const struct hp_solver *solver, int64_t now_ms)
+{
+    if (solver->settled_at == solver->changes)
+        return false;
+    return solver->options.eager || solver->settled_at == 0 || now_ms < solver->pass_began_ms ||
+           now_ms - solver->pass_began_ms >= solver->options.resolve_ms;
+}
+
+static enum hp_status
+solve_dirty(struct hp_solver *solver, int *room, struct hp_error *error)
 {
     enum hp_status status = HP_OK;
 
-    for (int i = 0; i < SLICE_ITEMS && solver->dirty && !status; i++) {
+    while (*room > 0 && solver->dirty && !status) {
         struct item *item = solver->dirty;
 
         solver->dirty = item->next_dirty;
         item->dirty = false;
         status = solve_item(solver, item, error);
+        --*room;
     }
+    return status;
+}
+
+/* What was solved since the last change needs it no more. */
+static enum hp_status
+solve_stale(struct hp_solver *solver, int *room, struct hp_error *error)
+{
+    enum hp_status status = HP_OK;
+
+    for (int looked = 0; *room > 0 && looked < SLICE_LOOKED && !status &&
+                         solver->pass_at < hp_sums_count(solver->sums);
+         looked++) {
+        struct item *item = item_of(solver, solver->pass_at++);
+
+        if (!item || item->solved_at >= solver->changes)
+            continue;
+        status = solve_item(solver, item, error);
+        --*room;
+    }
+    if (solver->pass_at == hp_sums_count(solver->sums)) {
+        solver->passing = false;
+        solver->settled_at = solver->pass_began;
+    }
+    return status;
+}
+
+static enum hp_status
+solve_slice(struct hp_solver *solver, int64_t now_ms, struct hp_error *error)
+{
+    int room = SLICE_ITEMS;
+    enum hp_status status;
+
+    hp_weigher_look(solver->weigher);
+    status = solve_dirty(solver, &room, error);
+    if (!status && !solver->dirty && !solver->passing && pass_due(solver, now_ms)) {
+        solver->passing = true;
+        solver->pass_at = 0;
+        solver->pass_began = solver->changes;
+        solver->pass_began_ms = now_ms;
+    }
+    if (!status && solver->passing && room > 0)
+        status = solve_stale(solver, &room, error);
     return status;
 }
 
@@ -383,9 +478,9 @@ prune_changed(struct hp_solver *solver)
     while (*link) {
         struct item *item = *link;
 
-        if (!item->solved.data == !item->published.data &&
-            hp_bytes_equal(item->solved, item->published)) {
+        if (same_bytes(item->solved, item->published)) {
             item->changed = false;
+            free_bytes(&item->solved);
             *link = item->next_changed;
         } else {
             link = &item->next_changed;
@@ -440,7 +535,9 @@ remember_published(struct hp_solver *solver, const struct hp_manifest *manifest)
 
         solver->changed = item->next_changed;
         item->changed = false;
-        set_bytes(&item->published, item->solved);
+        free_bytes(&item->published);
+        item->published = item->solved;
+        item->solved = (struct hp_bytes){0};
     }
     solver->manifest = *manifest;
     solver->manifest.positions = NULL;
@@ -490,6 +587,8 @@ open_solver(struct hp_solver *solver, struct hp_error *error)
     enum hp_status status =
         hp_producer_new(solver->options.cluster, solver->producer_id, &solver->producer, error);
 
+    solver->sums = hp_sums_new(solver->options.partitions, solver->options.cache_bytes);
+    solver->weigher = hp_weigher_new(solver->sums, solver->options.weights);
     if (!status)
         status = hp_producer_begin(solver->producer, error);
     if (!status)
@@ -525,6 +624,14 @@ recall(struct hp_solver *solver, struct hp_error *error)
     return status;
 }
 
+/* An epoch can wait for what is under way; a pass in the background is not waited for. */
+static bool
+busy(const struct hp_solver *solver)
+{
+    return solver->dirty || ((solver->options.eager || solver->settled_at == 0) &&
+                                solver->settled_at != solver->changes);
+}
+
 static enum hp_status
 follow(struct hp_solver *solver, int64_t now_ms, struct hp_error *error)
 {
@@ -532,8 +639,8 @@ follow(struct hp_solver *solver, int64_t now_ms, struct hp_error *error)
 
     if (status || !hp_view_ready(solver->rows))
         return status;
-    status = solve_slice(solver, error);
-    if (status || solver->dirty || !worth_an_epoch(solver))
+    status = solve_slice(solver, now_ms, error);
+    if (status || busy(solver) || !worth_an_epoch(solver))
         return status;
     if (now_ms >= solver->epoch_at_ms &&
         now_ms - solver->epoch_at_ms < solver->options.epoch_gap_ms)
@@ -581,7 +688,7 @@ hp_solver_step(struct hp_solver *solver, int64_t now_ms, struct hp_error *error)
 bool
 hp_solver_idle(struct hp_solver *solver)
 {
-    if (solver->state != FOLLOWING || !hp_view_ready(solver->rows) || solver->dirty ||
+    if (solver->state != FOLLOWING || !hp_view_ready(solver->rows) || busy(solver) ||
         worth_an_epoch(solver))
         return false;
     for (int32_t p = 0; p < solver->options.partitions; p++) {

@@ -25,9 +25,9 @@
 
 const struct hp_rate_constants hp_rate_defaults = {
     .prior_millis = 5000,
-    .history_weight_micros = 300000,
-    .trend_weight_micros = 600000,
-    .like_weight_micros = 45000,
+    .history_weight_millis = 300,
+    .trend_weight_millis = 600,
+    .like_weight_millis = 45,
     .history_half_life_days = 120,
     .content_users = 5,
     .variety_millis = 0,
@@ -67,9 +67,10 @@ hp_rate_score(const struct hp_rate_input *input, const struct hp_rate_constants 
     double habit = (double)hp_rate_habit(input->repurchase_micros) *
                    (double)clamp(input->count, 0, COUNT_MAX);
     double history =
-        (double)input->history_micros * (double)use->history_weight_micros / MICROS;
-    double trend = (double)input->trend_micros * (double)use->trend_weight_micros / MICROS;
-    double prior = history + trend + (double)(likes * use->like_weight_micros);
+        (double)input->history_micros * (double)use->history_weight_millis / MILLIS;
+    double trend = (double)input->trend_micros * (double)use->trend_weight_millis / MILLIS;
+    double prior =
+        history + trend + (double)(likes * use->like_weight_millis * (MICROS / MILLIS));
     int64_t gain = hp_rate_gain(&rate, habit, prior);
 
     if (input->removed_lately)

@@ -26,10 +26,10 @@
 #define HP_TREND_HALF_LIFE 20                       /* whole UTC days */
 
 struct hp_rate_constants {
-    int64_t prior_millis;          /* m, in thousandths of a basket; above 0 */
-    int64_t history_weight_micros; /* of e_uj */
-    int64_t trend_weight_micros;   /* of t_j */
-    int64_t like_weight_micros;
+    int64_t prior_millis;           /* m, in thousandths of a basket; above 0 */
+    int64_t history_weight_millis;  /* of e_uj */
+    int64_t trend_weight_millis;    /* of t_j */
+    int64_t like_weight_millis;     /* of a liked category, and of a liked tag */
     int64_t history_half_life_days; /* how fast what was bought fades in e_uj; above 0 */
     int64_t content_users;          /* neighbours count as much as so many users of an item */
     int64_t variety_millis;         /* 0: habit counts in full; 1000: not at all */
