@@ -164,15 +164,19 @@ load(struct hp_step *step, struct history *history, uint8_t store, struct hp_byt
     return status ? status : history->status;
 }
 
-/* The history with `value` as the row that changes. */
+/* The history with `value` as the row that changes; arrays of its own, since what is built from
+ * it points into them, and the next call puts another row in the same place. */
 static enum hp_status
 with(const struct history *others, uint8_t store, struct hp_bytes key, struct hp_bytes value,
     struct hp_bytes user, struct hp_aggregate *aggregate)
 {
     struct history all = *others;
-    enum hp_status status =
-        store == HP_STORE_ORDER ? add_order(&all, key, value) : add_reaction(&all, key, value);
+    enum hp_status status;
 
+    all.order_room = all.order_count;
+    all.reaction_room = all.reaction_count;
+    status =
+        store == HP_STORE_ORDER ? add_order(&all, key, value) : add_reaction(&all, key, value);
     if (status)
         return status;
     hp_aggregate_build(&(struct hp_user_facts){.user_id = user,
