@@ -243,7 +243,8 @@ fill_application(struct hp_flow *flow)
         flow->sources[i] = (struct hp_source_spec){
             .topic = flow->options.topics->name[source_topics[i]], .order = source_orders[i]};
     flow->sources[HP_SOURCE_REROUTE].reroute = true;
-    flow->sources[HP_SOURCE_BOX_REQUESTS].wait_for =
+    /* A request may come either way. */
+    flow->sources[HP_SOURCE_BOX_REQUESTS].wait_for = flow->sources[HP_SOURCE_REROUTE].wait_for =
         1U << HP_SOURCE_ERASURES | 1U << HP_SOURCE_PREFERENCES;
     flow->application = (struct hp_application){
         .context = flow,
