@@ -50,6 +50,8 @@ struct hp_source {
     int64_t end;       /* an END not applied yet, or HP_OFFSET_NONE */
     int64_t high;      /* the furthest offset known to exist, for lag */
     int64_t read_ms;   /* the latest append time taken from the broker */
+    int64_t asked_ms;  /* when the broker was last asked for the end, 0: never */
+    int64_t asked_end; /* what it said */
     bool at_end;       /* nothing came after the last END */
     bool paused;       /* delivery is stopped because the queue is long */
     struct hp_queued *first;

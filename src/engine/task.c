@@ -55,6 +55,7 @@ forget_queue(struct hp_task *task, struct hp_source *source)
     source->end = HP_OFFSET_NONE;
     source->at_end = false;
     source->read_ms = 0;
+    source->asked_ms = 0;
 }
 
 void

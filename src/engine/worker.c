@@ -556,13 +556,21 @@ run_record(struct hp_task *task, const struct hp_message *message, struct hp_err
     return HP_OK;
 }
 
-/* Whether `source` is known to hold nothing more that was appended up to `time_ms`. */
+/*
+ * Whether `source` is known to hold nothing more that was appended before the record came. That
+ * an END was told says nothing: what came after the END may be on its way behind the record.
+ */
 static bool
-has_passed(const struct hp_source *source, int64_t time_ms)
+has_passed(const struct hp_source *source, const struct hp_queued *queued)
 {
+    int64_t time_ms = queued->message.timestamp_ms;
+
+    if (source->breaker.open)
+        return true;
     if (source->first)
         return source->first->message.timestamp_ms > time_ms;
-    return source->at_end || source->read_ms > time_ms || source->breaker.open;
+    return source->read_ms > time_ms ||
+           (source->asked_ms >= queued->arrived_ms && source->expected >= source->asked_end);
 }
 
 static bool
@@ -575,9 +583,33 @@ is_held(
     if (now_ms - queued->arrived_ms >= worker->options.fence_ms)
         return false;
     for (size_t i = 0; i < worker->application->source_count; i++)
-        if ((wait_for >> i & 1) && !has_passed(&task->sources[i], queued->message.timestamp_ms))
+        if ((wait_for >> i & 1) && !has_passed(&task->sources[i], queued))
             return true;
     return false;
+}
+
+/* Asks where the sources end that a held record waits for, once for all that have arrived. */
+static enum hp_status
+ask_ends(
+    struct hp_task *task, size_t index, const struct hp_queued *queued, struct hp_error *error)
+{
+    struct hp_worker *worker = task->worker;
+    uint32_t wait_for = worker->application->sources[index].wait_for;
+    enum hp_status status = HP_OK;
+
+    for (size_t i = 0; i < worker->application->source_count && !status; i++) {
+        struct hp_source *source = &task->sources[i];
+        int64_t now_ms = hp_worker_now(worker);
+        int64_t low;
+
+        if (!(wait_for >> i & 1) || source->first || source->asked_ms >= queued->arrived_ms ||
+            has_passed(source, queued))
+            continue;
+        status = hp_cluster_watermarks(worker->options.cluster, worker->topics[i],
+            task->partition, &low, &source->asked_end, error);
+        source->asked_ms = status ? 0 : now_ms;
+    }
+    return status;
 }
 
 static bool
@@ -606,7 +638,8 @@ process_source(struct hp_task *task, size_t index, struct hp_error *error)
             worker->cut = true;
             break;
         }
-        if (is_held(task, index, queued, now_ms))
+        status = ask_ends(task, index, queued, error);
+        if (status || is_held(task, index, queued, now_ms))
             break;
         hp_source_pop(task, source);
         status = run_record(task, &queued->message, error);
