@@ -19,6 +19,7 @@ int hp_cmd_produce(int argc, char **argv);
 int hp_cmd_cat(int argc, char **argv);
 int hp_cmd_dlq(int argc, char **argv);
 int hp_cmd_pack(int argc, char **argv);
+int hp_cmd_eval(int argc, char **argv);
 int hp_cmd_inspect(int argc, char **argv);
 int hp_cmd_healthcheck(int argc, char **argv);
 int hp_cmd_version(int argc, char **argv);

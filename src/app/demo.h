@@ -67,6 +67,16 @@ struct hp_stage {
     /* Every standing recommendation, when set: the shop reacts to it. */
     void (*shown)(void *context, const struct hp_recommendation *recommendation);
     void *shown_context;
+    bool show_answers; /* answers to requests as well */
+
+    /*
+     * Set before opening: time is `now_ms`, moved on by each turn, and nothing waits for real
+     * time. Rows and epochs come when their time has come, which hp_stage_settle() brings on;
+     * logs give up what everybody has read, so that memory is that of the state.
+     */
+    bool own_clock;
+    int64_t now_ms;
+    size_t shed_bytes; /* of all logs: beyond it they are compacted and trimmed */
 
     bool terminal;   /* the progress line is drawn over */
     bool progress;   /* there is one */
@@ -87,7 +97,9 @@ HP_MUST_CHECK enum hp_status hp_stage_send(struct hp_stage *stage, enum hp_recor
 /* One step of views and worker, then what came out. HP_STOP: a signal asked to end. */
 HP_MUST_CHECK enum hp_status hp_stage_turn(
     struct hp_stage *stage, int timeout_ms, struct hp_error *error);
-/* Turns until everything sent is processed, committed and read back. */
+/* Turns until everything sent is processed and committed. */
+HP_MUST_CHECK enum hp_status hp_stage_catch_up(struct hp_stage *stage, struct hp_error *error);
+/* The same, and published, solved and read back. */
 HP_MUST_CHECK enum hp_status hp_stage_settle(struct hp_stage *stage, struct hp_error *error);
 
 /* Keeps the newest boxes of a user from now on; the same twice is one. The table must have

@@ -31,6 +31,10 @@
 #define OUTPUT_DEAD     2
 #define OUTPUT_RECEIPTS 3
 #define OUTPUT_COUNT    4
+#define TURN_MS         10 /* of the stage's own clock */
+#define LONG_MS         (INT64_C(1) << 50)
+#define SHED_BYTES      ((size_t)64 << 20) /* logs may grow so much before they are shed */
+#define LOG_BYTES       ((size_t)4 << 20)  /* a partition keeps, on its own clock */
 
 static const enum hp_topic outputs[OUTPUT_COUNT] = {HP_TOPIC_BOX_RECOMMENDATIONS,
     HP_TOPIC_BOX_ANSWERS, HP_TOPIC_DEAD_LETTERS, HP_TOPIC_ERASURE_RECEIPTS};
@@ -53,6 +57,29 @@ wall_clock(void *context)
 {
     (void)context;
     return hp_now_ms();
+}
+
+static int64_t
+own_clock(void *context)
+{
+    const struct hp_stage *stage = context;
+
+    return stage->now_ms;
+}
+
+static struct hp_cluster *
+make_cluster(struct hp_stage *stage)
+{
+    struct hp_memory_options options = {0};
+
+    if (stage->own_clock)
+        options = (struct hp_memory_options){.clock = own_clock,
+            .clock_context = stage,
+            .session_timeout_ms = LONG_MS,
+            .poll_interval_ms = LONG_MS,
+            .transaction_timeout_ms = LONG_MS,
+            .retention_bytes = LOG_BYTES};
+    return hp_cluster_memory_new(&options);
 }
 
 static int32_t
@@ -140,13 +167,14 @@ hp_stage_open(struct hp_stage *stage, struct hp_options *options, struct hp_erro
     HP_ASSERT(options->threads == 1);
     stage->options = options;
     stage->start_ms = hp_stage_clock_ms();
-    stage->cluster = hp_cluster_memory_new(&(struct hp_memory_options){0});
+    stage->cluster = make_cluster(stage);
     stage->kv = hp_kv_memory_new();
     stage->process_options = (struct hp_process_options){.options = options,
         .cluster = stage->cluster,
         .kv = stage->kv,
-        .clock_ms = wall_clock,
-        .batch = true};
+        .clock_ms = stage->own_clock ? own_clock : wall_clock,
+        .clock_context = stage,
+        .batch = !stage->own_clock};
     status = make_topics(stage, error);
     if (!status)
         status = hp_process_new(&stage->process_options, &stage->process, error);
@@ -295,7 +323,7 @@ take_boxes(struct hp_stage *stage, const struct hp_message *message, struct hp_e
     *(standing ? &stage->recommendations : &stage->answers) += 1;
     stage->boxes += (int64_t)recommendation.box_count;
     count_user(stage, recommendation.user_id);
-    if (standing && stage->shown)
+    if (stage->shown && (standing || stage->show_answers))
         stage->shown(stage->shown_context, &recommendation);
     return HP_OK;
 }
@@ -451,6 +479,7 @@ hp_stage_turn(struct hp_stage *stage, int timeout_ms, struct hp_error *error)
     int64_t pause_ms = stage->terminal ? TERMINAL_MS : PLAIN_MS;
     enum hp_status status = hp_flow_views_step(stage->process->flow, 0, error);
 
+    stage->now_ms += TURN_MS;
     if (hp_demo_interrupted())
         return hp_fail(error, HP_STOP, "interrupted");
     if (!status)
@@ -482,18 +511,18 @@ read_targets(
 }
 
 static bool
-is_quiet(struct hp_stage *stage, const struct hp_position *targets, size_t count)
+is_caught_up(struct hp_stage *stage, const struct hp_position *targets, size_t count)
 {
     struct hp_worker *worker = stage->process->workers[0];
     struct hp_worker_state state;
 
     hp_worker_state(worker, &state);
-    return state.idle && hp_worker_reached(worker, targets, count) &&
-           hp_flow_settled(stage->process->flow, worker);
+    return state.idle && hp_worker_reached(worker, targets, count);
 }
 
-enum hp_status
-hp_stage_settle(struct hp_stage *stage, struct hp_error *error)
+/* Turns until `quiet_turns` in a row found nothing to do, with the solver or without. */
+static enum hp_status
+turn_until_quiet(struct hp_stage *stage, int quiet_turns, bool solved, struct hp_error *error)
 {
     struct hp_position *targets =
         hp_alloc(HP_ARRAY_SIZE(inputs) * (size_t)stage->options->partitions * sizeof(*targets));
@@ -502,10 +531,64 @@ hp_stage_settle(struct hp_stage *stage, struct hp_error *error)
 
     if (!status)
         status = read_targets(stage, targets, &count, error);
-    for (int quiet = 0; !status && quiet < QUIET_TURNS;) {
-        status = hp_stage_turn(stage, WAIT_MS, error);
-        quiet = is_quiet(stage, targets, count) ? quiet + 1 : 0;
+    for (int quiet = 0; !status && quiet < quiet_turns;) {
+        status = hp_stage_turn(stage, stage->own_clock ? 0 : WAIT_MS, error);
+        quiet = is_caught_up(stage, targets, count) &&
+                        (!solved ||
+                            hp_flow_settled(stage->process->flow, stage->process->workers[0]))
+                    ? quiet + 1
+                    : 0;
     }
     free(targets);
     return status;
+}
+
+/* Logs that are read to their ends, and logs of which only the latest of a key counts. */
+static enum hp_status
+shed_logs(struct hp_stage *stage, struct hp_error *error)
+{
+    static const enum hp_topic compacted[] = {
+        HP_TOPIC_LEDGER_CHANGELOG, HP_TOPIC_ROWS, HP_TOPIC_MODEL, HP_TOPIC_BOX_RECOMMENDATIONS};
+    static const enum hp_topic read[] = {
+        HP_TOPIC_AUDIT, HP_TOPIC_DEAD_LETTERS, HP_TOPIC_BOX_ANSWERS};
+    const struct hp_topic_names *topics = &stage->options->topics;
+    enum hp_status status = HP_OK;
+
+    for (size_t i = 0; i < HP_ARRAY_SIZE(compacted); i++)
+        for (int32_t p = 0; p < partitions_of(stage, compacted[i]) && !status; p++)
+            status = hp_memory_compact(stage->cluster, topics->name[compacted[i]], p, error);
+    for (size_t i = 0; i < HP_ARRAY_SIZE(read); i++)
+        for (int32_t p = 0; p < partitions_of(stage, read[i]) && !status; p++) {
+            int64_t low, high;
+
+            status = hp_cluster_watermarks(
+                stage->cluster, topics->name[read[i]], p, &low, &high, error);
+            if (!status)
+                status = hp_memory_trim(stage->cluster, topics->name[read[i]], p, high, error);
+        }
+    return status;
+}
+
+enum hp_status
+hp_stage_catch_up(struct hp_stage *stage, struct hp_error *error)
+{
+    enum hp_status status = turn_until_quiet(stage, 1, false, error);
+
+    if (!status && stage->own_clock && hp_memory_bytes(stage->cluster) > stage->shed_bytes) {
+        status = shed_logs(stage, error);
+        stage->shed_bytes = hp_memory_bytes(stage->cluster) + SHED_BYTES;
+    }
+    return status;
+}
+
+enum hp_status
+hp_stage_settle(struct hp_stage *stage, struct hp_error *error)
+{
+    enum hp_status status = HP_OK;
+
+    if (stage->own_clock) {
+        status = turn_until_quiet(stage, 1, false, error);
+        stage->now_ms += stage->options->rows_publish_ms;
+    }
+    return status ? status : turn_until_quiet(stage, QUIET_TURNS, true, error);
 }

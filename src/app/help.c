@@ -57,6 +57,22 @@ const struct hp_command hp_commands[] = {
         "  --dry-run        say what replay would send\n"},
     {"pack", hp_cmd_pack, "the optimiser alone: instances in, boxes out",
         "usage: hamper pack [--bound] < instances.jsonl > answers.jsonl\n"},
+    {"eval", hp_cmd_eval, "how good recommendations are on event files, against baselines",
+        "usage: hamper eval DIR [--at TIME [--window DAYS] | --prequential | --off-policy]\n"
+        "                  [--json FILE] [--svg FILE] [--seed N] [--cold N]\n"
+        "                  [-c FILE] [-o KEY=VALUE]…\n\n"
+        "  DIR              event files (catalogue.jsonl, orders.jsonl, …)\n"
+        "  --at TIME        learn everything before it, predict each known user's first order\n"
+        "                   within the window; without it: the last fifth of the time\n"
+        "  --window DAYS    how long after it (30)\n"
+        "  --prequential    predict each order from what came before, then learn it\n"
+        "  --off-policy     what another policy would have earned, from impressions.jsonl "
+        "with\n"
+        "                   propensities and policy.jsonl (docs/evaluation.md)\n"
+        "  --json FILE      all figures\n"
+        "  --svg FILE       quality over time as a picture\n"
+        "  --seed N         of what is drawn: intervals, halves, cold items (1)\n"
+        "  --cold N         another trial, with N items nobody was seen to buy\n" CONFIGURED},
     {"inspect", hp_cmd_inspect, "the state directory, read only",
         "usage: hamper inspect [-c FILE] [-o KEY=VALUE]… digest|dump|verify|user ID|item "
         "ID|tasks"

@@ -17,8 +17,8 @@ struct draft {
 };
 
 struct hp_purchase_drafts {
-    struct hp_names ids; /* user number (4 bytes) and order id */
-    struct draft *items; /* by number of the id */
+    struct hp_roster ids; /* user number (4 bytes) and order id */
+    struct draft *items;  /* by number of the id */
     size_t capacity;
     size_t line_count;
     size_t line_capacity;
@@ -39,7 +39,7 @@ drafts_free(struct hp_purchases *purchases)
 {
     if (!purchases->drafts)
         return;
-    hp_names_release(&purchases->drafts->ids);
+    hp_roster_release(&purchases->drafts->ids);
     free(purchases->drafts->items);
     free(purchases->drafts->erased);
     free(purchases->drafts);
@@ -50,8 +50,8 @@ void
 hp_purchases_release(struct hp_purchases *purchases)
 {
     drafts_free(purchases);
-    hp_names_release(&purchases->users);
-    hp_names_release(&purchases->items);
+    hp_roster_release(&purchases->users);
+    hp_roster_release(&purchases->items);
     free(purchases->orders);
     free(purchases->lines);
     *purchases = (struct hp_purchases){0};
@@ -60,7 +60,7 @@ hp_purchases_release(struct hp_purchases *purchases)
 void
 hp_purchases_add_item(struct hp_purchases *purchases, struct hp_bytes item_id)
 {
-    hp_names_add(&purchases->items, item_id);
+    hp_roster_add(&purchases->items, item_id);
 }
 
 static int
@@ -80,7 +80,7 @@ draft_of(struct hp_purchases *purchases, uint32_t user, struct hp_bytes order_id
 
     hp_put_u32(&key, user);
     hp_buffer_append(&key, order_id.data, order_id.size);
-    number = hp_names_add(&drafts->ids, hp_buffer_bytes(&key));
+    number = hp_roster_add(&drafts->ids, hp_buffer_bytes(&key));
     hp_buffer_release(&key);
     *fresh = number == known;
     if (number >= drafts->capacity) {
@@ -120,13 +120,13 @@ take_lines(struct hp_purchases *purchases, struct draft *draft, const struct hp_
     draft->order.line_count = (uint32_t)order->line_count;
     for (size_t i = 0; i < order->line_count; i++)
         purchases->lines[drafts->line_count++] =
-            hp_names_add(&purchases->items, order->lines[i].item_id);
+            hp_roster_add(&purchases->items, order->lines[i].item_id);
 }
 
 void
 hp_purchases_add_order(struct hp_purchases *purchases, const struct hp_order *order)
 {
-    uint32_t user = hp_names_add(&purchases->users, order->user_id);
+    uint32_t user = hp_roster_add(&purchases->users, order->user_id);
     bool fresh;
     struct draft *draft = draft_of(purchases, user, order->order_id, &fresh);
 
@@ -142,7 +142,7 @@ void
 hp_purchases_erase(struct hp_purchases *purchases, struct hp_bytes user_id, int64_t until_ms)
 {
     struct hp_purchase_drafts *drafts = drafts_of(purchases);
-    uint32_t user = hp_names_add(&purchases->users, user_id);
+    uint32_t user = hp_roster_add(&purchases->users, user_id);
 
     if (user >= drafts->erased_count) {
         size_t count = 2 * (size_t)user + 64;
@@ -203,7 +203,7 @@ void
 hp_purchases_seal(struct hp_purchases *purchases)
 {
     struct hp_purchase_drafts *drafts = drafts_of(purchases);
-    uint32_t *places = hp_names_sort(&purchases->items);
+    uint32_t *places = hp_roster_sort(&purchases->items);
 
     purchases->orders = hp_alloc((drafts->ids.count + 1) * sizeof(*purchases->orders));
     for (size_t i = 0; i < drafts->ids.count; i++)

@@ -17,7 +17,7 @@
 #define HP_EVAL_PURCHASES_H
 
 #include "domain/event.h"
-#include "eval/names.h"
+#include "eval/roster.h"
 #include "eval/ranking.h"
 
 struct hp_purchase {
@@ -31,8 +31,8 @@ struct hp_purchase {
 struct hp_purchase_drafts; /* what is only needed until sealed */
 
 struct hp_purchases {           /* zeroed is empty; the fields are to be read when sealed */
-    struct hp_names users;      /* by arrival */
-    struct hp_names items;      /* in the order of their ids */
+    struct hp_roster users;     /* by arrival */
+    struct hp_roster items;     /* in the order of their ids */
     struct hp_purchase *orders; /* by time, then by arrival */
     size_t order_count;
     uint32_t *lines;

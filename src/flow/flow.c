@@ -317,6 +317,18 @@ hp_flow_ready(const struct hp_flow *flow)
     return hp_catalogue_view_ready(flow->catalogue) && hp_model_view_ready(flow->model);
 }
 
+struct hp_catalogue_view *
+hp_flow_catalogue(struct hp_flow *flow)
+{
+    return flow->catalogue;
+}
+
+struct hp_model_view *
+hp_flow_model(struct hp_flow *flow)
+{
+    return flow->model;
+}
+
 bool
 hp_flow_settled(struct hp_flow *flow, struct hp_worker *worker)
 {

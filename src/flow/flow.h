@@ -45,7 +45,7 @@ struct hp_flow_options {
     int64_t sweep_interval_ms;
     int64_t rows_publish_ms;
     int32_t emit_batch_users;
-    int64_t emit_defer_records;
+    int64_t emit_defer_records; /* below 0: standing boxes are never made, requests are */
     int32_t privacy_min_buyers;
     bool eager_rows;      /* batch mode: publish rows at once, settle the model at once */
     int64_t epoch_gap_ms; /* 0: the solver's default */
@@ -66,6 +66,9 @@ const struct hp_application *hp_flow_application(struct hp_flow *flow);
 HP_MUST_CHECK enum hp_status hp_flow_views_step(
     struct hp_flow *flow, int timeout_ms, struct hp_error *error);
 bool hp_flow_ready(const struct hp_flow *flow);
+/* The views, for those who read beside the stream. */
+struct hp_catalogue_view *hp_flow_catalogue(struct hp_flow *flow);
+struct hp_model_view *hp_flow_model(struct hp_flow *flow);
 /* The solver, when this worker runs it, has published everything there is. */
 bool hp_flow_settled(struct hp_flow *flow, struct hp_worker *worker);
 

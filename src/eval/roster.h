@@ -1,19 +1,19 @@
 /*
- * eval/names.h - ids as small numbers: a set of byte strings, each with the number of its
+ * eval/roster.h - ids as small numbers: a set of byte strings, each with the number of its
  * arrival, and at the end with its place in the order of the bytes.
  *
  * Thread: one at a time.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#ifndef HP_EVAL_NAMES_H
-#define HP_EVAL_NAMES_H
+#ifndef HP_EVAL_ROSTER_H
+#define HP_EVAL_ROSTER_H
 
 #include "base/arena.h"
 
-#define HP_NAME_NONE UINT32_MAX
+#define HP_ROSTER_NONE UINT32_MAX
 
-struct hp_names { /* zeroed is empty */
+struct hp_roster { /* zeroed is empty */
     struct hp_bytes *items;
     size_t count;
     size_t capacity;
@@ -22,15 +22,15 @@ struct hp_names { /* zeroed is empty */
     struct hp_arena arena;
 };
 
-void hp_names_release(struct hp_names *names);
+void hp_roster_release(struct hp_roster *roster);
 /* The number of `name`, a new one when it was not there. Copies. */
-uint32_t hp_names_add(struct hp_names *names, struct hp_bytes name);
-/* HP_NAME_NONE when it is not there. */
-uint32_t hp_names_find(const struct hp_names *names, struct hp_bytes name);
+uint32_t hp_roster_add(struct hp_roster *roster, struct hp_bytes name);
+/* HP_ROSTER_NONE when it is not there. */
+uint32_t hp_roster_find(const struct hp_roster *roster, struct hp_bytes name);
 /*
  * Numbers become places in bytewise order. `places[old]` is the new number of each; the caller
  * frees it.
  */
-uint32_t *hp_names_sort(struct hp_names *names);
+uint32_t *hp_roster_sort(struct hp_roster *roster);
 
 #endif
