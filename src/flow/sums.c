@@ -7,8 +7,9 @@
  * partner where the topic has 5 to 6.
  *
  * Rows of up to a thousand partners are wanted sixty times each when all items are solved, so
- * sums stay decoded in a cache, eight bytes a partner. The hand of a clock walks over the rows
- * and drops those nobody asked for since it last came by.
+ * sums stay decoded in a cache: eight bytes a partner, or two an item when a quarter of all
+ * items are partners, where a count is found in one step. The hand of a clock walks over the
+ * rows and drops those nobody asked for since it last came by.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -18,10 +19,9 @@
 
 #define NUMBERS_FIRST 256
 
-struct summed {
-    uint32_t *numbers; /* one allocation with `users` */
-    uint32_t *users;
-    size_t count;
+struct summed { /* one allocation with its arrays */
+    struct hp_sums_row row;
+    size_t bytes;
 };
 
 struct entry {
@@ -62,19 +62,12 @@ hp_sums_new(int32_t partitions, size_t cache_bytes)
     return sums;
 }
 
-static size_t
-summed_bytes(const struct summed *summed)
-{
-    return sizeof(*summed) + 2 * summed->count * sizeof(uint32_t);
-}
-
 static void
 drop_summed(struct hp_sums *sums, struct entry *entry)
 {
     if (!entry->summed)
         return;
-    sums->summed -= summed_bytes(entry->summed);
-    free(entry->summed->numbers);
+    sums->summed -= entry->summed->bytes;
     free(entry->summed);
     entry->summed = NULL;
 }
@@ -381,9 +374,58 @@ merge(const struct pair *a, size_t a_count, const struct pair *b, size_t b_count
 }
 
 static struct summed *
+summed_new(size_t arrays)
+{
+    struct summed *summed = hp_alloc(sizeof(*summed) + arrays);
+
+    summed->bytes = sizeof(*summed) + arrays;
+    return summed;
+}
+
+static struct summed *
+by_partner(const struct pair *pairs, size_t count)
+{
+    struct summed *summed = summed_new(2 * count * sizeof(uint32_t));
+    uint32_t *numbers = (uint32_t *)(summed + 1);
+    uint32_t *users = numbers + count;
+
+    for (size_t i = 0; i < count; i++) {
+        numbers[i] = pairs[i].number;
+        users[i] = pairs[i].users;
+    }
+    summed->row = (struct hp_sums_row){.numbers = numbers, .users = users, .count = count};
+    return summed;
+}
+
+static struct summed *
+for_all(const struct pair *pairs, size_t count, size_t items)
+{
+    struct summed *summed = summed_new(items * sizeof(uint16_t));
+    uint16_t *all = (uint16_t *)(summed + 1);
+
+    for (size_t i = 0; i < count; i++)
+        all[pairs[i].number] = (uint16_t)pairs[i].users;
+    summed->row = (struct hp_sums_row){.all = all, .count = items};
+    return summed;
+}
+
+static bool
+fits_for_all(const struct pair *pairs, size_t count, size_t items)
+{
+    if (count < items / 4)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (pairs[i].users > UINT16_MAX)
+            return false;
+    return true;
+}
+
+static struct summed *
 sum_up(const struct hp_sums *sums, const struct entry *entry)
 {
-    struct summed *summed = hp_alloc(sizeof(*summed));
+    size_t items = sums->items.count;
+    struct summed *summed;
+    size_t count = 0;
     size_t room = 1;
     struct pair *sum;
     struct pair *part;
@@ -399,16 +441,12 @@ sum_up(const struct hp_sums *sums, const struct entry *entry)
 
         if (!entry->partials[p].data)
             continue;
-        summed->count = merge(sum, summed->count, part, unpack(entry->partials[p], part), next);
+        count = merge(sum, count, part, unpack(entry->partials[p], part), next);
         sum = next;
         next = old;
     }
-    summed->numbers = hp_alloc((2 * summed->count + 1) * sizeof(uint32_t));
-    summed->users = summed->numbers + summed->count;
-    for (size_t i = 0; i < summed->count; i++) {
-        summed->numbers[i] = sum[i].number;
-        summed->users[i] = sum[i].users;
-    }
+    summed =
+        fits_for_all(sum, count, items) ? for_all(sum, count, items) : by_partner(sum, count);
     free(sum < next ? sum : next);
     return summed;
 }
@@ -420,14 +458,13 @@ hp_sums_row(struct hp_sums *sums, uint32_t number)
 
     if (!entry->summed) {
         entry->summed = sum_up(sums, entry);
-        sums->summed += summed_bytes(entry->summed);
+        sums->summed += entry->summed->bytes;
     }
     entry->asked = true;
-    return (struct hp_sums_row){
-        entry->summed->numbers, entry->summed->users, entry->summed->count};
+    return entry->summed->row;
 }
 
-int64_t
+uint32_t
 hp_sums_both(const struct hp_sums_row *row, uint32_t number)
 {
     const uint32_t *base = row->numbers;
@@ -435,6 +472,8 @@ hp_sums_both(const struct hp_sums_row *row, uint32_t number)
 
     if (left == 0)
         return 0;
+    if (!base)
+        return number < left ? row->all[number] : 0;
     while (left > 1) { /* without branches that depend on the numbers */
         size_t half = left / 2;
 

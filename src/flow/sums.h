@@ -39,15 +39,31 @@ int64_t hp_sums_chosen(const struct hp_sums *sums);
 HP_MUST_CHECK enum hp_status hp_sums_head(const struct hp_sums *sums, uint32_t number,
     struct hp_arena *arena, struct hp_head *head, struct hp_error *error);
 
-/* Partners by number, and how many users have both. Good until hp_sums_trim() or a set. */
+/*
+ * The sum of an item's row: partners by number and how many users have both; of an item that
+ * many others were bought with, a number for every item up to `count` instead. Good until
+ * hp_sums_trim() or a set.
+ */
 struct hp_sums_row {
-    const uint32_t *numbers;
+    const uint32_t *numbers; /* NULL: there is one for every item */
     const uint32_t *users;
+    const uint16_t *all;
     size_t count;
 };
 struct hp_sums_row hp_sums_row(struct hp_sums *sums, uint32_t number);
-/* g_ij from either side's row. */
-int64_t hp_sums_both(const struct hp_sums_row *row, uint32_t number);
+/* The i-th of a row; users may be 0. */
+static inline uint32_t
+hp_sums_row_number(const struct hp_sums_row *row, size_t i)
+{
+    return row->numbers ? row->numbers[i] : (uint32_t)i;
+}
+static inline uint32_t
+hp_sums_row_users(const struct hp_sums_row *row, size_t i)
+{
+    return row->numbers ? row->users[i] : row->all[i];
+}
+/* g_ij from i's row. */
+uint32_t hp_sums_both(const struct hp_sums_row *row, uint32_t number);
 /* Brings the cache below its size. */
 void hp_sums_trim(struct hp_sums *sums);
 

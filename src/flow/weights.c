@@ -112,16 +112,18 @@ choose_partners(struct hp_weigher *weigher, uint32_t number)
 
     partners->count = 0;
     for (size_t i = 0; i < row.count; i++) {
-        struct hp_llr_item other;
+        uint32_t both = hp_sums_row_users(&row, i);
+        uint32_t other = hp_sums_row_number(&row, i);
+        struct hp_llr_item partner;
         int64_t llr;
 
-        if (row.users[i] < weigher->constants.min_buyers)
+        if (both < weigher->constants.min_buyers)
             continue;
-        other = hp_llr_item(&weigher->world, hp_sums_users(sums, row.numbers[i]));
-        llr = hp_llr(&weigher->world, &item, &other, row.users[i]);
+        partner = hp_llr_item(&weigher->world, hp_sums_users(sums, other));
+        llr = hp_llr(&weigher->world, &item, &partner, both);
         if (llr > 0)
-            hp_partners_offer(partners, (struct hp_partner){hp_sums_rank(sums, row.numbers[i]),
-                                            (int32_t)row.users[i], llr});
+            hp_partners_offer(
+                partners, (struct hp_partner){hp_sums_rank(sums, other), (int32_t)both, llr});
     }
     hp_partners_sort(partners);
     for (size_t i = 0; i < partners->count; i++)
@@ -168,7 +170,7 @@ fill_shared(struct hp_weigher *weigher, size_t a, const size_t *others, size_t o
 {
     const struct hp_sums_row *row = &weigher->rows[a];
 
-    if (row->count < SCAN_STEPS * other_count) {
+    if (row->numbers && row->count < SCAN_STEPS * other_count) {
         for (size_t i = 0; i < row->count; i++) {
             uint8_t place = weigher->places[row->numbers[i]];
 

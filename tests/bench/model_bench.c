@@ -781,11 +781,14 @@ naive_cosine(struct hp_sums *sums)
         struct hp_partners partners = {.count = 0};
         double own = (double)hp_sums_users(sums, i);
 
-        for (size_t k = 0; k < row.count; k++)
+        for (size_t k = 0; k < row.count; k++) {
+            uint32_t other = hp_sums_row_number(&row, k);
+            uint32_t both = hp_sums_row_users(&row, k);
+
             hp_partners_offer(&partners,
-                (struct hp_partner){row.numbers[k], (int32_t)row.users[k],
-                    (int64_t)(1e9 * row.users[k] /
-                              sqrt(own * (double)hp_sums_users(sums, row.numbers[k])))});
+                (struct hp_partner){other, (int32_t)both,
+                    (int64_t)(1e9 * both / sqrt(own * (double)hp_sums_users(sums, other)))});
+        }
         sink += (int64_t)partners.count;
     }
     return processor_seconds() - began;
