@@ -307,6 +307,7 @@ note_targets(struct run *run, struct hp_error *error)
     return HP_OK;
 }
 
+/* A copy whose files contradict themselves is worth less than none. */
 static enum hp_status
 open_state(struct run *run, struct hp_error *error)
 {
@@ -314,7 +315,14 @@ open_state(struct run *run, struct hp_error *error)
         .cache_bytes = (size_t)run->options.store_cache_bytes,
         .write_buffer_bytes = (size_t)run->options.store_buffer_bytes};
 
-    return hp_kv_rocks_open(&rocks, &run->kv, error);
+    enum hp_status status = hp_kv_rocks_open(&rocks, &run->kv, error);
+
+    if (status != HP_CORRUPT)
+        return status;
+    HP_LOG(HP_LOG_WARN, "the state is damaged and dropped, it is restored from the changelog",
+        HP_S("error", error->text));
+    status = hp_kv_rocks_destroy(rocks.path, error);
+    return status ? status : hp_kv_rocks_open(&rocks, &run->kv, error);
 }
 
 /* Tries again while something outside cannot be reached. */
@@ -502,15 +510,16 @@ hp_cmd_run(int argc, char **argv)
 {
     struct run *run = hp_alloc(sizeof(*run));
     struct hp_error error = {0};
-    enum hp_status status = take_arguments(run, &argc, argv, &error);
+    enum hp_status status;
 
+    install_signals();
+    status = take_arguments(run, &argc, argv, &error);
     pthread_mutex_init(&run->lock, NULL);
     if (!status) {
         hp_log_configure(&(struct hp_log_options){.level = run->options.log_level,
             .format = run->options.log_format,
             .clock_ms = log_clock,
             .user_seed = hp_hash64(hp_bytes_text(run->options.application_id))});
-        install_signals();
         status = start(run, &error);
     }
     if (!status)
