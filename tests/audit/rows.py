@@ -59,12 +59,21 @@ class Cursor:
         value, self.at = read_long(self.data, self.at)
         return value
 
+    def one_of(self, words):
+        number = self.number()
+        if not 0 <= number < len(words):
+            raise Malformed("symbol")
+        return words[number]
+
     def maybe(self):
         return self.number() if self.number() else None
 
     def text(self):
         value, self.at = read_bytes(self.data, self.at)
-        return value.decode()
+        try:
+            return value.decode()
+        except UnicodeDecodeError as error:
+            raise Malformed("text") from error
 
     def blob(self):
         """Bytes, or None when absent."""
@@ -105,7 +114,7 @@ def part(key, at=0):
 def order(value):
     cursor = Cursor(value)
     stub = cursor.raw(1)[0] == 1
-    fact = {"stub": stub, "status": STATUS[cursor.number()], "version": cursor.number(),
+    fact = {"stub": stub, "status": cursor.one_of(STATUS), "version": cursor.number(),
             "ordered_at": cursor.number()}
     cursor.raw(8)
     if not stub:
@@ -121,8 +130,8 @@ def order(value):
 
 def reaction(value):
     cursor = Cursor(value)
-    fact = {"at": cursor.number(), "feedback": cursor.text(), "kind": KINDS[cursor.number()],
-            "millis": cursor.number(), "sense": SENSES[cursor.number()]}
+    fact = {"at": cursor.number(), "feedback": cursor.text(), "kind": cursor.one_of(KINDS),
+            "millis": cursor.number(), "sense": cursor.one_of(SENSES)}
     cursor.done()
     return fact
 

@@ -39,8 +39,8 @@ class Shop:
         return "catalogue", None, list(self.items.values())
 
     def batch(self, size):
-        """Events in turn; neighbours of one kind go together."""
-        batches = []
+        """Events of one kind and way go together: topics have no order among them."""
+        batches = {}
         for _ in range(size):
             self.now += STEP
             self.number += 1
@@ -48,11 +48,8 @@ class Shop:
             partitioner = None
             if kind in ("orders", "feedback", "box-requests") and self.rng.random() < 0.03:
                 partitioner = "consistent_random"
-            if batches and batches[-1][:2] == (kind, partitioner):
-                batches[-1][2].append(record)
-            else:
-                batches.append((kind, partitioner, [record]))
-        return batches
+            batches.setdefault((kind, partitioner), []).append(record)
+        return [(*way, records) for way, records in batches.items()]
 
     def event(self):
         kinds = [(50, self.order), (8, self.change), (18, self.feedback), (6, self.preferences),
