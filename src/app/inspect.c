@@ -6,6 +6,7 @@
  */
 #include "app/command.h"
 #include "app/commands.h"
+#include "flow/counts.h"
 #include "app/process.h"
 
 #include "engine/header.h"
@@ -32,9 +33,7 @@ struct inspect {
     struct hp_digest rows;
     const char *wanted; /* a user or item id */
     struct hp_bytes keyed;
-    struct hp_share *heads; /* sums over tasks, sorted by item */
-    size_t head_count;
-    size_t head_capacity;
+    struct hp_counts_sum sum;
 };
 
 typedef enum hp_status visit_row(struct inspect *inspect, int32_t partition, uint8_t store,
@@ -201,37 +200,6 @@ order_json(struct hp_bytes user, struct hp_bytes order_id, const struct hp_order
         (json_int_t)fact->ordered_at, "lines", lines);
 }
 
-/* Adds a task's head to the sum of all tasks; rows of one task come sorted by item. */
-static enum hp_status
-sum_head(struct inspect *inspect, struct hp_bytes item, const struct hp_head *head,
-    struct hp_error *error)
-{
-    size_t low = 0;
-    size_t high = inspect->head_count;
-
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        int order = hp_bytes_compare(inspect->heads[middle].item_id, item);
-
-        if (order == 0)
-            return hp_head_add(&inspect->heads[middle].head, head, &inspect->arena, error);
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (inspect->head_count == inspect->head_capacity) {
-        inspect->head_capacity = inspect->head_capacity ? inspect->head_capacity * 2 : 1024;
-        inspect->heads =
-            hp_realloc_array(inspect->heads, inspect->head_capacity, sizeof(*inspect->heads));
-    }
-    memmove(&inspect->heads[low + 1], &inspect->heads[low],
-        (inspect->head_count - low) * sizeof(*inspect->heads));
-    inspect->heads[low] = (struct hp_share){.item_id = hp_arena_copy(&inspect->arena, item)};
-    inspect->head_count++;
-    return hp_head_add(&inspect->heads[low].head, head, &inspect->arena, error);
-}
-
 static enum hp_status
 visit_dump(struct inspect *inspect, int32_t partition, uint8_t store, struct hp_bytes key,
     struct hp_bytes value, struct hp_error *error)
@@ -239,16 +207,9 @@ visit_dump(struct inspect *inspect, int32_t partition, uint8_t store, struct hp_
     struct hp_order_fact fact;
     struct hp_bytes user;
     struct hp_bytes order_id;
-    struct hp_head head;
     enum hp_status status;
 
     (void)partition;
-    if (store == HP_STORE_HEAD) {
-        status = hp_head_decode(value, &inspect->row, &head, error);
-        return status || hp_bytes_equal(key, HP_HEAD_EVERYBODY)
-                   ? status
-                   : sum_head(inspect, key, &head, error);
-    }
     if (store != HP_STORE_ORDER || hp_order_value_stub(value))
         return HP_OK;
     status = hp_order_fact_decode(value, &inspect->row, &fact, error);
@@ -260,19 +221,33 @@ visit_dump(struct inspect *inspect, int32_t partition, uint8_t store, struct hp_
 }
 
 static json_t *
-head_json(const struct hp_share *share)
+item_json(const struct hp_item_counts *item)
 {
     json_t *days = json_object();
 
-    for (size_t i = 0; i < share->head.day_count; i++) {
+    for (size_t i = 0; i < item->head.day_count; i++) {
         char day[24];
 
-        snprintf(day, sizeof(day), "%lld", (long long)share->head.days[i].day);
-        json_object_set_new(days, day, json_integer(share->head.days[i].users));
+        snprintf(day, sizeof(day), "%lld", (long long)item->head.days[i].day);
+        json_object_set_new(days, day, json_integer(item->head.days[i].users));
     }
-    return json_pack("{s:o,s:I,s:I,s:I,s:o}", "item", text(share->item_id), "users",
-        (json_int_t)share->head.users, "opportunities", (json_int_t)share->head.opportunities,
-        "hits", (json_int_t)share->head.hits, "days", days);
+    return json_pack("{s:o,s:I,s:I,s:I,s:o}", "item", text(item->item_id), "users",
+        (json_int_t)item->head.users, "opportunities", (json_int_t)item->head.opportunities,
+        "hits", (json_int_t)item->head.hits, "days", days);
+}
+
+/* Items nobody has any more, and the imaginary one of everybody, are not told. */
+static bool
+is_told(const struct hp_item_counts *item)
+{
+    return !hp_head_empty(&item->head) && !hp_bytes_equal(item->item_id, HP_HEAD_EVERYBODY);
+}
+
+static json_t *
+pair_json(const struct hp_counts_sum *sum, const struct hp_pair_counts *pair)
+{
+    return json_pack("{s:[o,o],s:I}", "pair", text(sum->items[pair->a].item_id),
+        text(sum->items[pair->b].item_id), "users", (json_int_t)pair->users);
 }
 
 static enum hp_status
@@ -280,10 +255,15 @@ inspect_dump(struct inspect *inspect, struct hp_error *error)
 {
     enum hp_status status = each_row(inspect, visit_dump, error);
 
+    if (!status)
+        status = hp_counts_read(inspect->kv, inspect->options.partitions, &inspect->sum, error);
     if (status)
         return status;
-    for (size_t i = 0; i < inspect->head_count; i++)
-        add_line(inspect, head_json(&inspect->heads[i]));
+    for (size_t i = 0; i < inspect->sum.item_count; i++)
+        if (is_told(&inspect->sum.items[i]))
+            add_line(inspect, item_json(&inspect->sum.items[i]));
+    for (size_t i = 0; i < inspect->sum.pair_count; i++)
+        add_line(inspect, pair_json(&inspect->sum, &inspect->sum.pairs[i]));
     print_lines(inspect, true);
     return HP_OK;
 }
@@ -291,17 +271,47 @@ inspect_dump(struct inspect *inspect, struct hp_error *error)
 /* ---- one item, one user
  * ------------------------------------------------------------------------ */
 
+/* The item, then its pairs, most users first. */
+static int
+compare_users(const void *a, const void *b)
+{
+    const struct hp_pair_counts *left = *(const struct hp_pair_counts *const *)a;
+    const struct hp_pair_counts *right = *(const struct hp_pair_counts *const *)b;
+
+    if (left->users != right->users)
+        return left->users > right->users ? -1 : 1;
+    return (left > right) - (left < right);
+}
+
+static void
+add_pairs_of(struct inspect *inspect, uint32_t item)
+{
+    const struct hp_counts_sum *sum = &inspect->sum;
+    const struct hp_pair_counts **pairs =
+        HP_ARENA_ARRAY(&inspect->arena, sum->pair_count, const struct hp_pair_counts *);
+    size_t count = 0;
+
+    for (size_t i = 0; i < sum->pair_count; i++)
+        if (sum->pairs[i].a == item || sum->pairs[i].b == item)
+            pairs[count++] = &sum->pairs[i];
+    if (count)
+        qsort(pairs, count, sizeof(pairs[0]), compare_users);
+    for (size_t i = 0; i < count; i++)
+        add_line(inspect, pair_json(sum, pairs[i]));
+}
+
 static enum hp_status
 inspect_item(struct inspect *inspect, struct hp_error *error)
 {
-    enum hp_status status = each_row(inspect, visit_dump, error);
+    const struct hp_counts_sum *sum = &inspect->sum;
+    enum hp_status status =
+        hp_counts_read(inspect->kv, inspect->options.partitions, &inspect->sum, error);
 
-    for (size_t i = 0; i < inspect->line_count; i++)
-        free(inspect->lines[i]);
-    inspect->line_count = 0;
-    for (size_t i = 0; i < inspect->head_count && !status; i++)
-        if (hp_bytes_is(inspect->heads[i].item_id, inspect->wanted))
-            add_line(inspect, head_json(&inspect->heads[i]));
+    for (size_t i = 0; i < sum->item_count && !status; i++)
+        if (hp_bytes_is(sum->items[i].item_id, inspect->wanted) && is_told(&sum->items[i])) {
+            add_line(inspect, item_json(&sum->items[i]));
+            add_pairs_of(inspect, (uint32_t)i);
+        }
     if (!status && inspect->line_count == 0)
         return hp_fail(error, HP_FATAL, "nothing is held about item %.128s", inspect->wanted);
     print_lines(inspect, false);
@@ -393,8 +403,7 @@ visit_user(struct inspect *inspect, int32_t partition, uint8_t store, struct hp_
                                   "bytes", (json_int_t)value.size));
         return HP_OK;
     }
-    if (store == HP_STORE_PROGRESS || store == HP_STORE_HEAD || store == HP_STORE_DIRTY ||
-        store == HP_STORE_ITEM_USERS || store == HP_STORE_QUEUE)
+    if (store == HP_STORE_PROGRESS || (store >= HP_STORE_DERIVED && store != HP_STORE_AGGREGATE))
         return HP_OK;
     status = key_parts(inspect, key, &user, &second, error);
     if (status || !hp_bytes_is(user, inspect->wanted))
@@ -541,7 +550,7 @@ hp_cmd_inspect(int argc, char **argv)
     for (size_t i = 0; i < inspect.line_count; i++)
         free(inspect.lines[i]);
     free(inspect.lines);
-    free(inspect.heads);
+    hp_counts_release(&inspect.sum);
     hp_kv_free(inspect.kv);
     hp_arena_release(&inspect.arena);
     hp_arena_release(&inspect.row);

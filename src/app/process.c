@@ -143,6 +143,7 @@ flow_options(const struct hp_process *process, const struct hp_process_options *
         .slots = options->slots,
         .sweep_interval_ms = options->sweep_interval_ms,
         .rows_publish_ms = options->rows_publish_ms,
+        .rows_cache_bytes = (size_t)options->rows_cache_bytes,
         .emit_batch_users = (int32_t)options->emit_batch_users,
         .emit_defer_records = options->emit_defer_records,
         .privacy_min_buyers = (int32_t)options->privacy_min_buyers,

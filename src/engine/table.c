@@ -41,7 +41,7 @@ walk(struct hp_table *table, struct hp_bytes key, struct hp_table_entry **link[H
     return table->levels ? *link[0] : NULL;
 }
 
-const struct hp_table_entry *
+struct hp_table_entry *
 hp_table_seek(const struct hp_table *table, struct hp_bytes key)
 {
     struct hp_table_entry *const *at = table->head;

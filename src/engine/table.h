@@ -16,6 +16,7 @@ struct hp_table_entry {
     struct hp_bytes key;
     struct hp_bytes value; /* absent: deleted */
     size_t capacity;
+    bool needless; /* a deletion of what was never stored; set by the owner */
     struct hp_table_entry *next[];
 };
 
@@ -35,8 +36,8 @@ void hp_table_clear(struct hp_table *table);
 /* NULL when there is no entry. */
 const struct hp_table_entry *hp_table_find(const struct hp_table *table, struct hp_bytes key);
 /* The first entry whose key is not less than `key`. */
-const struct hp_table_entry *hp_table_seek(const struct hp_table *table, struct hp_bytes key);
-static inline const struct hp_table_entry *
+struct hp_table_entry *hp_table_seek(const struct hp_table *table, struct hp_bytes key);
+static inline struct hp_table_entry *
 hp_table_next(const struct hp_table_entry *entry)
 {
     return entry->next[0];

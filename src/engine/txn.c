@@ -51,6 +51,32 @@ send_internal(
         record->partition, text);
 }
 
+/*
+ * Finds rows that came and went within this transaction (marks, the queue of users whose boxes
+ * are looked at at once): deleting them again in the changelog and in the store would fill both
+ * with tombstones, which every scan of such a queue had to pass.
+ */
+static enum hp_status
+find_needless(struct hp_task *task, struct hp_error *error)
+{
+    struct hp_table_entry *entry = hp_table_seek(&task->overlay, (struct hp_bytes){0});
+    struct hp_arena arena = {0};
+    enum hp_status status = HP_OK;
+
+    for (; entry && !status; entry = hp_table_next(entry)) {
+        struct hp_bytes stored;
+
+        entry->needless = false;
+        if (entry->value.data)
+            continue;
+        status = hp_kv_get(task->worker->options.kv, entry->key, &arena, &stored, error);
+        entry->needless = !status && !stored.data;
+        hp_arena_clear(&arena);
+    }
+    hp_arena_release(&arena);
+    return status;
+}
+
 static enum hp_status
 send_rows(struct hp_task *task, struct hp_error *error)
 {
@@ -64,7 +90,7 @@ send_rows(struct hp_task *task, struct hp_error *error)
             .key = {entry->key.data + PARTITION_BYTES, entry->key.size - PARTITION_BYTES},
             .value = entry->value};
 
-        if (worker->stores[entry->key.data[PARTITION_BYTES]]->changelogged)
+        if (worker->stores[entry->key.data[PARTITION_BYTES]]->changelogged && !entry->needless)
             status = send_internal(worker, &record, error);
     }
     return status;
@@ -166,7 +192,9 @@ send_all(struct hp_worker *worker, struct hp_error *error)
     int32_t at = 0;
 
     while (!status && (task = next_task(worker, &at))) {
-        status = send_rows(task, error);
+        status = find_needless(task, error);
+        if (!status)
+            status = send_rows(task, error);
         if (!status)
             status = send_end(task, error);
         if (!status)
@@ -196,7 +224,7 @@ put_overlay(struct hp_kv_batch *batch, const struct hp_table *overlay)
     for (; entry; entry = hp_table_next(entry)) {
         if (entry->value.data)
             hp_kv_put(batch, entry->key, entry->value);
-        else
+        else if (!entry->needless)
             hp_kv_delete(batch, entry->key);
     }
 }

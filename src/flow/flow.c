@@ -121,11 +121,17 @@ publish_rows(struct hp_flow *flow, struct hp_step *step, int64_t now_ms, bool *m
 {
     struct hp_flow_task *own = hp_task_user(hp_step_task(step));
 
-    return hp_rows_publish(&(struct hp_rows_options){.cluster = flow->options.cluster,
-                               .topic = flow->options.topics->name[HP_TOPIC_ROWS],
-                               .publish_ms = flow->options.rows_publish_ms,
-                               .eager = flow->options.eager_rows},
-        &own->rows, step, now_ms, more, error);
+    enum hp_status status =
+        hp_rows_publish(&(struct hp_rows_options){.cluster = flow->options.cluster,
+                            .topic = flow->options.topics->name[HP_TOPIC_ROWS],
+                            .publish_ms = flow->options.rows_publish_ms,
+                            .eager = flow->options.eager_rows},
+            &own->rows, &own->blocks, step, now_ms, more, error);
+
+    if (flow->options.eager_rows &&
+        (own->blocks.open || !hp_rows_done(&own->rows, &own->blocks)))
+        *more = true; /* what this transaction changes is published after its commit */
+    return status;
 }
 
 static enum hp_status
@@ -134,9 +140,12 @@ flow_emit(
 {
     struct hp_flow *flow = context;
     struct hp_flow_task *own = hp_task_user(hp_step_task(step));
-    enum hp_status status = HP_OK;
+    enum hp_status status;
 
-    *more = false;
+    *more = false; /* after a restore nothing is done until what is derived is there again */
+    status = hp_derive(&own->blocks, step, more, error);
+    if (status || *more)
+        return status;
     if (!hp_flow_ready(flow)) {
         *more = true;
         return publish_rows(flow, step, now_ms, more, error);
@@ -177,6 +186,7 @@ flow_opened(void *context, struct hp_task *task, struct hp_error *error)
     struct hp_flow_task *own = hp_alloc(sizeof(*own));
 
     (void)error;
+    own->blocks.bytes_max = flow->options.rows_cache_bytes / (size_t)flow->options.partitions;
     hp_task_set_user(task, own);
     if (hp_task_partition(task) != 0)
         return HP_OK;
@@ -202,6 +212,8 @@ flow_closed(void *context, struct hp_task *task)
         return;
     hp_solver_free(own->solver);
     task_reset(own);
+    hp_rows_aborted(&own->rows);
+    hp_blocks_close(&own->blocks);
     free(own);
     hp_task_set_user(task, NULL);
 }
@@ -209,8 +221,11 @@ flow_closed(void *context, struct hp_task *task)
 static void
 flow_committed(void *context, struct hp_task *task)
 {
+    struct hp_flow_task *own = hp_task_user(task);
+
     (void)context;
-    (void)task;
+    if (own)
+        hp_blocks_committed(&own->blocks);
 }
 
 /* What was remembered of an aborted transaction is read again from the stores. */
@@ -224,6 +239,7 @@ flow_aborted(void *context, struct hp_task *task)
         return;
     task_reset(own);
     hp_rows_aborted(&own->rows);
+    hp_blocks_aborted(&own->blocks);
 }
 
 static enum hp_status

@@ -44,6 +44,7 @@ struct hp_flow_options {
     enum hp_slot_plan slots;
     int64_t sweep_interval_ms;
     int64_t rows_publish_ms;
+    size_t rows_cache_bytes; /* of all tasks */
     int32_t emit_batch_users;
     int64_t emit_defer_records; /* below 0: standing boxes are never made, requests are */
     int32_t privacy_min_buyers;

@@ -34,6 +34,7 @@ struct hp_flow_task {
     bool absent_checked;        /* items that vanished while hamper was down were looked for */
     int64_t sweep_at;           /* 0: not read yet */
     struct hp_bytes sweep_user; /* cursor of a running sweep; owned, no value when none runs */
+    struct hp_blocks blocks;
     struct hp_rows_pace rows;
     struct hp_refuser *refuser; /* of the owner of task 0 */
     struct hp_solver *solver;   /* of the owner of task 0 */

@@ -1,21 +1,20 @@
 /*
- * flow/rows.c - heads leave for the rows topic.
+ * flow/rows.c - partial rows leave for the rows topic.
  *
- * The dirty list is a set of items, walked from its start to its end. A walk that does not fit
- * one publication goes on behind the item where it stopped; items that become dirty in front of
- * that wait for the next walk, which is at most `publish_ms` later.
- *
- * In HP_STORE_DIRTY the key "\x02" is the mark that this local state was compared with the rows
- * topic; no item has such an id.
+ * What is published is one number: every change up to it is in the topic. A walk collects the
+ * rows whose last change is behind it, publishes each as it is when its turn comes, and then
+ * raises the number to the last change there was when it began; a row that changed meanwhile is
+ * behind that and comes again. So nothing is kept per row, and a walk that a crash cut short is
+ * walked once more.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "flow/rows.h"
 
 #include "base/log.h"
+#include "domain/limits.h"
 #include "ledger/partial.h"
 
-#define MARK          (hp_bytes("\x02", 1))
 #define PREFIX_BYTES  4   /* of a row's key: the partition */
 #define COMPARE_POLLS 100 /* that give nothing, before the comparison is put off */
 #define POLL_MS       50
@@ -24,29 +23,47 @@
 
 /* What the topic holds of this partition: the latest of each item, as seen while reading. */
 struct comparison {
+    struct hp_blocks *blocks;
     struct hp_step *step;
+    const char *topic;
     int32_t partition;
     int64_t end;  /* read-uncommitted high watermark when it began */
     int64_t next; /* to be read */
 };
 
-/* An item with a row but without a head is dirty: its row will be buried. */
+static enum hp_status
+send_row(struct hp_step *step, const char *topic, struct hp_bytes item, struct hp_bytes value,
+    struct hp_error *error)
+{
+    int32_t partition = hp_task_partition(hp_step_task(step));
+    struct hp_buffer key = {0};
+    enum hp_status status;
+
+    hp_put_u32(&key, (uint32_t)partition);
+    hp_buffer_append(&key, item.data, item.size);
+    status = hp_step_send(step,
+        &(struct hp_outgoing){.topic = topic,
+            .partition = partition,
+            .key = hp_buffer_bytes(&key),
+            .value = value},
+        error);
+    hp_buffer_release(&key);
+    return status;
+}
+
+/* A row of an item that nobody here ever had is buried; others are published in their turn. */
 static enum hp_status
 compare_row(struct comparison *comparison, const struct hp_message *row, struct hp_error *error)
 {
-    struct hp_bytes item;
-    struct hp_bytes head;
-    enum hp_status status;
+    struct hp_bytes id;
+    uint32_t item;
 
     if (row->key.size <= PREFIX_BYTES || !row->value.data)
         return HP_OK;
-    item = hp_bytes(row->key.data + PREFIX_BYTES, row->key.size - PREFIX_BYTES);
-    if (item.size > HP_ID_BYTES_MAX || hp_bytes_equal(item, MARK))
+    id = hp_bytes(row->key.data + PREFIX_BYTES, row->key.size - PREFIX_BYTES);
+    if (id.size > HP_ID_BYTES_MAX || hp_rows_find(comparison->blocks->rows, id, &item))
         return HP_OK;
-    status = hp_step_get(comparison->step, HP_STORE_HEAD, item, &head, error);
-    if (!status && !head.data)
-        status = hp_step_put(comparison->step, HP_STORE_DIRTY, item, hp_bytes_text(""), error);
-    return status;
+    return send_row(comparison->step, comparison->topic, id, (struct hp_bytes){0}, error);
 }
 
 static enum hp_status
@@ -75,11 +92,13 @@ read_rows(struct hp_reader *reader, struct comparison *comparison, struct hp_err
 
 /* `*done` stays false when somebody's transaction is still open in the topic. */
 static enum hp_status
-compare(const struct hp_rows_options *options, struct hp_step *step, bool *done,
-    struct hp_error *error)
+compare(const struct hp_rows_options *options, struct hp_blocks *blocks, struct hp_step *step,
+    bool *done, struct hp_error *error)
 {
-    struct comparison comparison = {
-        .step = step, .partition = hp_task_partition(hp_step_task(step))};
+    struct comparison comparison = {.blocks = blocks,
+        .step = step,
+        .topic = options->topic,
+        .partition = hp_task_partition(hp_step_task(step))};
     struct hp_reader_options reading = {
         .topics = &options->topic, .topic_count = 1, .bulk = true};
     struct hp_reader *reader = NULL;
@@ -99,141 +118,192 @@ compare(const struct hp_rows_options *options, struct hp_step *step, bool *done,
 }
 
 static enum hp_status
-compare_once(const struct hp_rows_options *options, struct hp_rows_pace *pace,
+compare_once(const struct hp_rows_options *options, struct hp_blocks *blocks,
     struct hp_step *step, bool *more, struct hp_error *error)
 {
-    struct hp_bytes mark;
-    enum hp_status status = hp_step_get(step, HP_STORE_DIRTY, MARK, &mark, error);
-    bool done = mark.data != NULL;
+    bool done = false;
+    enum hp_status status;
 
-    if (status || done) {
-        pace->compared = done;
-        return status;
-    }
-    status = compare(options, step, &done, error);
+    if (blocks->compared)
+        return HP_OK;
+    status = compare(options, blocks, step, &done, error);
     if (status)
         return status;
-    pace->compared = done;
-    if (done)
-        return hp_step_put(step, HP_STORE_DIRTY, MARK, hp_bytes_text(""), error);
-    *more = true;
+    blocks->compared = done;
+    blocks->meta_changed = done;
+    *more = *more || !done;
     return HP_OK;
 }
 
 /* ---- the walk ---------------------------------------------------------------------------- */
 
-struct walk {
-    const struct hp_rows_options *options;
-    struct hp_rows_pace *pace;
-    struct hp_step *step;
-    size_t count;
-    size_t bytes;
-    bool full;
-    enum hp_status status;
-    struct hp_error *error;
+static void
+end_walk(struct hp_rows_pace *pace)
+{
+    free(pace->items);
+    pace->items = NULL;
+    pace->count = pace->at = 0;
+}
+
+struct turn { /* of a row in a walk */
+    uint64_t changed;
+    uint32_t item;
 };
 
-static enum hp_status
-send_row(struct walk *walk, struct hp_bytes item, struct hp_bytes value)
+static int
+compare_turns(const void *a, const void *b)
 {
-    int32_t partition = hp_task_partition(hp_step_task(walk->step));
-    struct hp_buffer key = {0};
-    enum hp_status status;
+    const struct turn *left = a;
+    const struct turn *right = b;
 
-    hp_put_u32(&key, (uint32_t)partition);
-    hp_buffer_append(&key, item.data, item.size);
-    walk->bytes += key.size + value.size;
-    status = hp_step_send(walk->step,
-        &(struct hp_outgoing){.topic = walk->options->topic,
-            .partition = partition,
-            .key = hp_buffer_bytes(&key),
-            .value = value},
-        walk->error);
-    hp_buffer_release(&key);
+    if (left->changed != right->changed)
+        return left->changed < right->changed ? -1 : 1;
+    return (left->item > right->item) - (left->item < right->item);
+}
+
+static void
+begin_walk(struct hp_rows_pace *pace, const struct hp_blocks *blocks, struct hp_arena *arena)
+{
+    uint32_t items = hp_rows_count(blocks->rows);
+    struct turn *turns = HP_ARENA_ARRAY(arena, items, struct turn);
+
+    end_walk(pace);
+    pace->until = blocks->committed_next - 1;
+    for (uint32_t i = 0; i < items; i++)
+        if (hp_rows_changed(blocks->rows, i) > blocks->published)
+            turns[pace->count++] = (struct turn){hp_rows_changed(blocks->rows, i), i};
+    pace->items = hp_alloc((pace->count + 1) * sizeof(*pace->items));
+    if (pace->count)
+        qsort(turns, pace->count, sizeof(*turns), compare_turns);
+    for (size_t i = 0; i < pace->count; i++)
+        pace->items[i] = turns[i].item;
+}
+
+static int
+compare_counts(const void *a, const void *b)
+{
+    const struct hp_partial_partner *left = a;
+    const struct hp_partial_partner *right = b;
+
+    if (left->users != right->users)
+        return left->users > right->users ? -1 : 1;
+    return hp_bytes_compare(left->item_id, right->item_id);
+}
+
+static int
+compare_ids(const void *a, const void *b)
+{
+    return hp_bytes_compare(((const struct hp_partial_partner *)a)->item_id,
+        ((const struct hp_partial_partner *)b)->item_id);
+}
+
+static void
+partial_of(const struct hp_rows *rows, uint32_t item, struct hp_arena *arena,
+    struct hp_partial *partial)
+{
+    struct hp_row_partner *partners;
+    size_t count = hp_rows_partners(rows, item, arena, &partners);
+    struct hp_partial_partner *list = HP_ARENA_ARRAY(arena, count, struct hp_partial_partner);
+
+    for (size_t i = 0; i < count; i++)
+        list[i] =
+            (struct hp_partial_partner){hp_rows_id(rows, partners[i].item), partners[i].users};
+    if (count > HP_PARTIAL_PARTNERS_MAX) {
+        qsort(list, count, sizeof(*list), compare_counts);
+        count = HP_PARTIAL_PARTNERS_MAX;
+    }
+    if (count)
+        qsort(list, count, sizeof(*list), compare_ids);
+    *partial = (struct hp_partial){*hp_rows_head(rows, item), list, count};
+}
+
+static enum hp_status
+publish_item(const struct hp_rows_options *options, struct hp_blocks *blocks,
+    struct hp_step *step, uint32_t item, size_t *bytes, struct hp_error *error)
+{
+    struct hp_arena arena = {0};
+    struct hp_buffer value = {0};
+    struct hp_partial partial;
+    enum hp_status status = hp_blocks_load(blocks, step, item, error);
+
+    if (status)
+        return status;
+    partial_of(blocks->rows, item, &arena, &partial);
+    hp_partial_encode(&partial, &value);
+    status = send_row(
+        step, options->topic, hp_rows_id(blocks->rows, item), hp_buffer_bytes(&value), error);
+    *bytes += value.size + HP_ID_BYTES_MAX;
+    hp_buffer_release(&value);
+    hp_arena_release(&arena);
     return status;
 }
 
-static enum hp_status
-publish_item(struct walk *walk, struct hp_bytes item)
-{
-    struct hp_partial partial = {0};
-    struct hp_buffer value = {0};
-    struct hp_bytes stored;
-    enum hp_status status = hp_step_get(walk->step, HP_STORE_HEAD, item, &stored, walk->error);
-
-    if (!status)
-        status = hp_head_decode(stored, hp_step_arena(walk->step), &partial.head, walk->error);
-    if (status)
-        return status;
-    hp_partial_encode(&partial, &value);
-    status = send_row(walk, item, hp_buffer_bytes(&value));
-    hp_buffer_release(&value);
-    if (status)
-        return status;
-    return hp_step_put(walk->step, HP_STORE_DIRTY, item, (struct hp_bytes){0}, walk->error);
-}
-
 static bool
-visit_dirty(void *context, struct hp_bytes key, struct hp_bytes value)
+due(const struct hp_rows_options *options, struct hp_rows_pace *pace, bool drained,
+    int64_t now_ms)
 {
-    struct walk *walk = context;
-
-    (void)value;
-    if (hp_bytes_equal(key, MARK))
+    if (pace->items)
         return true;
-    if (walk->count >= HP_ROWS_COUNT_MAX || walk->bytes >= HP_ROWS_BYTES_MAX) {
-        HP_ASSERT(key.size <= sizeof(walk->pace->from));
-        memcpy(walk->pace->from, key.data, key.size);
-        walk->pace->from_size = key.size;
-        walk->full = true;
-        return false;
-    }
-    walk->count++;
-    walk->status = publish_item(walk, hp_arena_copy(hp_step_arena(walk->step), key));
-    return walk->status == HP_OK;
-}
-
-static bool
-due(const struct hp_rows_options *options, struct hp_rows_pace *pace, int64_t now_ms)
-{
-    if (pace->walking)
-        return true;
-    if (!options->eager && pace->walked && now_ms - pace->last_ms < options->publish_ms &&
-        now_ms >= pace->last_ms)
+    if (pace->walked && !(options->eager && drained) &&
+        now_ms - pace->last_ms < options->publish_ms && now_ms >= pace->last_ms)
         return false;
     pace->walked = true;
     pace->last_ms = now_ms;
-    pace->from_size = 0;
     return true;
+}
+
+static enum hp_status
+walk(const struct hp_rows_options *options, struct hp_rows_pace *pace, struct hp_blocks *blocks,
+    struct hp_step *step, bool *more, struct hp_error *error)
+{
+    enum hp_status status = HP_OK;
+    size_t bytes = 0;
+
+    if (!pace->items)
+        begin_walk(pace, blocks, hp_step_arena(step));
+    while (pace->at < pace->count && bytes < HP_ROWS_BYTES_MAX && !status)
+        status = publish_item(options, blocks, step, pace->items[pace->at++], &bytes, error);
+    if (status)
+        return status;
+    if (pace->at < pace->count) {
+        *more = true;
+        return HP_OK;
+    }
+    if (blocks->published != pace->until) {
+        blocks->published = pace->until;
+        blocks->meta_changed = true;
+    }
+    end_walk(pace);
+    return HP_OK;
 }
 
 enum hp_status
 hp_rows_publish(const struct hp_rows_options *options, struct hp_rows_pace *pace,
-    struct hp_step *step, int64_t now_ms, bool *more, struct hp_error *error)
+    struct hp_blocks *blocks, struct hp_step *step, int64_t now_ms, bool *more,
+    struct hp_error *error)
 {
-    struct walk walk = {.options = options, .pace = pace, .step = step, .error = error};
-    enum hp_status status = HP_OK;
+    bool drained = hp_task_lag(hp_step_task(step)) == 0;
+    enum hp_status status;
 
-    if (!due(options, pace, now_ms))
+    if (hp_rows_done(pace, blocks) && blocks->compared)
         return HP_OK;
-    if (!pace->compared)
-        status = compare_once(options, pace, step, more, error);
-    if (!status)
-        status = hp_step_scan(step, HP_STORE_DIRTY, (struct hp_bytes){0},
-            pace->from_size ? hp_bytes(pace->from, pace->from_size) : (struct hp_bytes){0},
-            visit_dirty, &walk, error);
-    if (!status)
-        status = walk.status;
-    if (status)
-        return status;
-    pace->walking = walk.full;
-    if (walk.full)
-        *more = true;
-    return HP_OK;
+    if (!due(options, pace, drained, now_ms))
+        return HP_OK;
+    status = compare_once(options, blocks, step, more, error);
+    if (!status && blocks->compared)
+        status = walk(options, pace, blocks, step, more, error);
+    return status ? status : hp_blocks_save(blocks, step, error);
 }
 
 void
 hp_rows_aborted(struct hp_rows_pace *pace)
 {
+    end_walk(pace);
     *pace = (struct hp_rows_pace){0};
+}
+
+bool
+hp_rows_done(const struct hp_rows_pace *pace, const struct hp_blocks *blocks)
+{
+    return !pace->items && blocks->published + 1 >= blocks->committed_next;
 }

@@ -1,16 +1,18 @@
 /*
- * flow/rows.h - a task's item heads on their way to the rows topic.
+ * flow/rows.h - a task's co-counts on their way to the rows topic.
  *
- * A row is the head as it is now, under the key partition (4 bytes, big-endian) | item:
- * absolute values, so that publishing twice does no harm. A head that is gone is a tombstone.
+ * A row is a partial (ledger/partial.h) as it is now, under the key partition (4 bytes,
+ * big-endian) | item: absolute values, so that publishing twice does no harm. A row of nobody
+ * is a tombstone. Of more than HP_PARTIAL_PARTNERS_MAX partners those with most users are
+ * told, ties by id.
  *
- * HP_STORE_DIRTY holds the items whose head changed since it was published. A walk through it
- * starts at most once per `publish_ms` and passes every item, in as many transactions as it
- * takes, so no change waits longer. `eager` walks at once: batch mode and settling.
+ * A walk starts at most once per `publish_ms`, oldest change first, and passes every row that
+ * changed since it was published, in as many transactions as it takes. `eager` walks as soon as
+ * the inputs are drained: batch mode and settling.
  *
- * Local state that was lost comes back from the changelog, which knows no heads that are gone.
- * So the first walk over a state without the mark "compared" reads the rows topic once and
- * buries what it still holds of items without a head.
+ * Local state that was lost comes back from the changelog, which knows no rows that are gone.
+ * So the first walk over a state that was not compared reads the rows topic once and buries
+ * what it still holds of items without a row.
  *
  * Thread: the worker's; one pace per task.
  *
@@ -19,11 +21,9 @@
 #ifndef HP_FLOW_ROWS_H
 #define HP_FLOW_ROWS_H
 
-#include "domain/limits.h"
-#include "flow/topology.h"
+#include "flow/blocks.h"
 
 #define HP_ROWS_BYTES_MAX (4 << 20) /* of one publication */
-#define HP_ROWS_COUNT_MAX 4096
 
 struct hp_rows_options {
     struct hp_cluster *cluster;
@@ -34,23 +34,26 @@ struct hp_rows_options {
 
 /* A task's walk, kept in memory: zeroed at opened(). */
 struct hp_rows_pace {
-    bool compared;   /* the mark was seen or set */
-    bool walking;    /* `from` is where it goes on */
     bool walked;     /* `last_ms` holds */
     int64_t last_ms; /* the last walk's start */
-    uint8_t from[HP_ID_BYTES_MAX + 1];
-    size_t from_size;
+    /* The walk under way: changed rows, oldest change first; NULL when none is. */
+    uint32_t *items;
+    size_t count;
+    size_t at;
+    uint64_t until; /* the last change there was when it began */
 };
 
 /*
- * Part of an emit step: publishes what is due. `*more` is set (never cleared) when a walk is
- * unfinished.
+ * Part of an emit step, with all committed changes applied: publishes what is due. `*more` is
+ * set (never cleared) when a walk is unfinished.
  */
 HP_MUST_CHECK enum hp_status hp_rows_publish(const struct hp_rows_options *options,
-    struct hp_rows_pace *pace, struct hp_step *step, int64_t now_ms, bool *more,
-    struct hp_error *error);
+    struct hp_rows_pace *pace, struct hp_blocks *blocks, struct hp_step *step, int64_t now_ms,
+    bool *more, struct hp_error *error);
 
-/* The transaction was aborted: walk again from the start, at once. */
+/* The transaction was aborted, or the task closes: walk again from the start, at once. */
 void hp_rows_aborted(struct hp_rows_pace *pace);
+/* Every change there is, is published. */
+bool hp_rows_done(const struct hp_rows_pace *pace, const struct hp_blocks *blocks);
 
 #endif

@@ -1,6 +1,8 @@
 /* flow/shopper.c - load a user, work out the wish. SPDX-License-Identifier: Apache-2.0 */
 #include "flow/shopper.h"
 
+#include "domain/limits.h"
+#include "flow/derive.h"
 #include "flow/ids.h"
 #include "ledger/orders.h"
 
@@ -155,9 +157,7 @@ hp_shopper_load(struct hp_step *step, struct hp_bytes user, struct hp_shopper *s
     enum hp_status status;
 
     *shopper = (struct hp_shopper){.user = user};
-    status = hp_step_get(step, HP_STORE_AGGREGATE, key, &stored, error);
-    if (!status)
-        status = hp_aggregate_decode(stored, hp_step_arena(step), &shopper->aggregate, error);
+    status = hp_derive_aggregate(step, user, &shopper->aggregate, error);
     if (!status)
         status = hp_step_get(step, HP_STORE_PREFERENCES, key, &stored, error);
     if (!status && stored.data) {

@@ -73,10 +73,13 @@ const struct hp_store_spec hp_flow_stores[] = {
     {HP_STORE_REJECTED, "rejected", true},
     {HP_STORE_PROGRESS, "progress", true},
     {HP_STORE_AGGREGATE, "aggregate", false},
-    {HP_STORE_HEAD, "head", false},
-    {HP_STORE_DIRTY, "dirty", false},
+    {HP_STORE_BLOCK, "block", false},
+    {HP_STORE_ROW_LOG, "row-log", false},
     {HP_STORE_ITEM_USERS, "item-users", false},
     {HP_STORE_QUEUE, "queue", false},
+    {HP_STORE_TOUCHED, "touched", false},
+    {HP_STORE_NUMBER, "number", false},
+    {HP_STORE_ROW_META, "row-meta", false},
 };
 const size_t hp_flow_store_count = HP_ARRAY_SIZE(hp_flow_stores);
 

@@ -65,6 +65,7 @@ enum hp_source {
 };
 
 /* Stores: facts below 32 (changelogged), derived from 32 on. Layouts in state/README.md. */
+#define HP_STORE_DERIVED 32 /* the first derived one */
 enum hp_flow_store {
     HP_STORE_ORDER = 1,       /* part(user) part(order_id)  -> ledger/orders.h */
     HP_STORE_REACTION = 2,    /* part(user) part(item)      -> ledger/reactions.h */
@@ -77,10 +78,13 @@ enum hp_flow_store {
     HP_STORE_REJECTED = 9,   /* part(user)                 -> last 3 rejected boxes */
     HP_STORE_PROGRESS = 10,  /* catalogue_done, fan-out cursor, sweep */
     HP_STORE_AGGREGATE = 32, /* part(user)                 -> ledger/aggregates.h */
-    HP_STORE_HEAD = 33,      /* item                       -> ledger/heads.h */
-    HP_STORE_DIRTY = 34, /* item -> empty: its head waits for the rows topic (flow/rows.h) */
+    HP_STORE_BLOCK = 33,     /* u32 number -> row of co-counts (ledger/rows.h) */
+    HP_STORE_ROW_LOG = 34,   /* u64 sequence -> change of rows, not yet in all blocks */
     HP_STORE_ITEM_USERS = 35, /* part(item) part(user)      -> empty; who holds it */
     HP_STORE_QUEUE = 36,      /* u64 since | part(user) -> empty; pending, oldest first */
+    HP_STORE_TOUCHED = 37,    /* part(user) -> empty; his aggregate is not worked out yet */
+    HP_STORE_NUMBER = 38,     /* item -> its number in rows */
+    HP_STORE_ROW_META = 39,   /* flow/blocks.c */
 };
 
 extern const struct hp_store_spec hp_flow_stores[];

@@ -7,17 +7,35 @@
  * thousand of them.
  *
  * Layout: u8 version | varint orders | varint median total | varint latest | varint latest
- * order | varint count | count × (item id, varint orders, varint last order, varint sense,
- * varint reaction time, varint sampled).
+ * order | days | varint count | count × (item id, varint orders, varint last order, varint
+ * sense, varint reaction time, varint sampled, and when sampled: varint opportunities, varint
+ * hits, days). Days: varint n | n × varint step.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "ledger/aggregates.h"
 
 #include "base/hash.h"
+#include "domain/instant.h"
 #include "domain/limits.h"
 
-#define VERSION 1
+#define VERSION  2
+#define DAY_MAX  (INT64_MAX / HP_DAY_MS)
+#define DAYS_MAX 65536
+
+/* A line of a live order; `basket` is its place among the orders. */
+struct basket_line {
+    struct hp_bytes item_id;
+    size_t basket;
+};
+
+/* The live orders in the order of (ordered_at, order_id), and all their lines by item. */
+struct baskets {
+    const struct hp_user_order **orders;
+    size_t order_count;
+    const struct basket_line *lines; /* sorted by (item id, basket) */
+    size_t line_count;
+};
 
 static int
 compare_orders(const void *a, const void *b)
@@ -33,8 +51,8 @@ compare_orders(const void *a, const void *b)
 static int
 compare_lines(const void *a, const void *b)
 {
-    const struct hp_basket_line *left = a;
-    const struct hp_basket_line *right = b;
+    const struct basket_line *left = a;
+    const struct basket_line *right = b;
     int order = hp_bytes_compare(left->item_id, right->item_id);
 
     return order ? order : (left->basket > right->basket) - (left->basket < right->basket);
@@ -50,7 +68,7 @@ compare_reactions(const void *a, const void *b)
 }
 
 static size_t
-collect_orders(const struct hp_user_facts *facts, struct hp_baskets *baskets)
+collect_orders(const struct hp_user_facts *facts, struct baskets *baskets)
 {
     size_t lines = 0;
 
@@ -65,21 +83,21 @@ collect_orders(const struct hp_user_facts *facts, struct hp_baskets *baskets)
     return lines;
 }
 
-static const struct hp_baskets *
+static const struct baskets *
 build_baskets(const struct hp_user_facts *facts, struct hp_arena *arena)
 {
-    struct hp_baskets *baskets = HP_ARENA_NEW(arena, struct hp_baskets);
-    struct hp_basket_line *lines;
+    struct baskets *baskets = HP_ARENA_NEW(arena, struct baskets);
+    struct basket_line *lines;
     size_t count;
 
     baskets->orders = HP_ARENA_ARRAY(arena, facts->order_count, const struct hp_user_order *);
     count = collect_orders(facts, baskets);
-    lines = HP_ARENA_ARRAY(arena, count, struct hp_basket_line);
+    lines = HP_ARENA_ARRAY(arena, count, struct basket_line);
     for (size_t i = 0; i < baskets->order_count; i++) {
         const struct hp_order_fact *fact = &baskets->orders[i]->fact;
 
         for (size_t k = 0; k < fact->line_count; k++)
-            lines[baskets->line_count++] = (struct hp_basket_line){fact->lines[k].item_id, i};
+            lines[baskets->line_count++] = (struct basket_line){fact->lines[k].item_id, i};
     }
     if (count)
         qsort(lines, count, sizeof(*lines), compare_lines);
@@ -101,8 +119,8 @@ sort_reactions(const struct hp_user_facts *facts, struct hp_arena *arena)
 }
 
 static void
-add_line(struct hp_user_item *items, size_t *count, const struct hp_baskets *baskets,
-    const struct hp_basket_line *line)
+add_line(struct hp_user_item *items, size_t *count, const struct baskets *baskets,
+    const struct basket_line *line)
 {
     struct hp_user_item *item = *count ? &items[*count - 1] : NULL;
 
@@ -129,7 +147,7 @@ add_reaction(struct hp_user_item *items, size_t *count, const struct hp_user_rea
 
 /* Both inputs are sorted; lines of an item come before its reaction. */
 static void
-merge_items(const struct hp_user_facts *facts, const struct hp_baskets *baskets,
+merge_items(const struct hp_user_facts *facts, const struct baskets *baskets,
     struct hp_arena *arena, struct hp_aggregate *aggregate)
 {
     const struct hp_user_reaction **reactions = sort_reactions(facts, arena);
@@ -209,6 +227,61 @@ mark_sample(
         tickets[i].item->sampled = true;
 }
 
+/* ---- shares in heads --------------------------------------------------------------------- */
+
+/* Baskets stand in time order, so equal days are neighbours. */
+static void
+add_day(int64_t *days, size_t *count, const struct baskets *baskets, size_t basket)
+{
+    int64_t day = hp_instant_day(baskets->orders[basket]->fact.ordered_at);
+
+    if (*count == DAYS_MAX)
+        return;
+    if (*count == 0 || days[*count - 1] != day)
+        days[(*count)++] = day;
+}
+
+/* `lines` are the user's live baskets with the item, in time order. */
+static void
+add_share(struct hp_user_item *item, const struct baskets *baskets,
+    const struct basket_line *lines, struct hp_arena *arena)
+{
+    size_t count = (size_t)item->orders;
+    int64_t *days = HP_ARENA_ARRAY(arena, count, int64_t);
+    size_t later;
+
+    item->days = days;
+    if (count == 0)
+        return;
+    later = baskets->order_count - 1 - lines[0].basket;
+    item->opportunities =
+        (int64_t)(later < HP_REPURCHASE_BASKETS ? later : HP_REPURCHASE_BASKETS);
+    for (size_t i = 0; i < count; i++) {
+        item->hits += i > 0 && lines[i].basket - lines[0].basket <= HP_REPURCHASE_BASKETS;
+        add_day(days, &item->day_count, baskets, lines[i].basket);
+    }
+}
+
+static void
+add_shares(
+    const struct baskets *baskets, struct hp_arena *arena, struct hp_aggregate *aggregate)
+{
+    struct hp_user_item *items = (struct hp_user_item *)aggregate->items;
+    int64_t *days = HP_ARENA_ARRAY(arena, baskets->order_count, int64_t);
+    bool speaks = false;
+    size_t line = 0;
+
+    for (size_t i = 0; i < aggregate->item_count; i++) {
+        if (items[i].sampled)
+            add_share(&items[i], baskets, baskets->lines + line, arena);
+        speaks = speaks || items[i].sampled;
+        line += (size_t)items[i].orders;
+    }
+    for (size_t i = 0; i < baskets->order_count && speaks; i++)
+        add_day(days, &aggregate->day_count, baskets, i);
+    aggregate->days = days;
+}
+
 /* ---- numbers ----------------------------------------------------------------------------- */
 
 static int
@@ -221,7 +294,7 @@ compare_numbers(const void *a, const void *b)
 }
 
 static int64_t
-lower_median_total(const struct hp_baskets *baskets, struct hp_arena *arena)
+lower_median_total(const struct baskets *baskets, struct hp_arena *arena)
 {
     int64_t *totals = HP_ARENA_ARRAY(arena, baskets->order_count, int64_t);
 
@@ -251,18 +324,18 @@ void
 hp_aggregate_build(
     const struct hp_user_facts *facts, struct hp_arena *arena, struct hp_aggregate *aggregate)
 {
-    const struct hp_baskets *baskets = build_baskets(facts, arena);
+    const struct baskets *baskets = build_baskets(facts, arena);
     size_t count = baskets->order_count;
 
     *aggregate = (struct hp_aggregate){
         .order_count = (int64_t)count,
         .median_total_minor = lower_median_total(baskets, arena),
         .latest_order_at = count ? baskets->orders[count - 1]->fact.ordered_at : 0,
-        .baskets = baskets,
     };
     merge_items(facts, baskets, arena, aggregate);
     mark_sample(
         facts->user_id, arena, (struct hp_user_item *)aggregate->items, aggregate->item_count);
+    add_shares(baskets, arena, aggregate);
     sum_up(aggregate);
 }
 
@@ -286,6 +359,37 @@ hp_aggregate_find(const struct hp_aggregate *aggregate, struct hp_bytes item_id)
     return NULL;
 }
 
+static void
+put_days(const int64_t *days, size_t count, struct hp_buffer *out)
+{
+    int64_t last = 0;
+
+    hp_put_varint(out, (int64_t)count);
+    for (size_t i = 0; i < count; i++) {
+        hp_put_varint(out, days[i] - last);
+        last = days[i];
+    }
+}
+
+static const int64_t *
+read_days(struct hp_cursor *cursor, struct hp_arena *arena, size_t *count)
+{
+    int64_t *days;
+    int64_t last = 0;
+
+    *count = hp_value_count(cursor, DAYS_MAX, 1);
+    days = HP_ARENA_ARRAY(arena, *count, int64_t);
+    for (size_t i = 0; i < *count; i++) {
+        last += hp_value_number(cursor, i ? 1 : 0, DAY_MAX);
+        if (last > DAY_MAX)
+            cursor->failed = true;
+        if (cursor->failed)
+            break;
+        days[i] = last;
+    }
+    return days;
+}
+
 void
 hp_aggregate_encode(const struct hp_aggregate *aggregate, struct hp_buffer *out)
 {
@@ -294,6 +398,7 @@ hp_aggregate_encode(const struct hp_aggregate *aggregate, struct hp_buffer *out)
     hp_put_varint(out, aggregate->median_total_minor);
     hp_put_varint(out, aggregate->latest_at);
     hp_put_varint(out, aggregate->latest_order_at);
+    put_days(aggregate->days, aggregate->day_count, out);
     hp_put_varint(out, (int64_t)aggregate->item_count);
     for (size_t i = 0; i < aggregate->item_count; i++) {
         const struct hp_user_item *item = &aggregate->items[i];
@@ -304,11 +409,27 @@ hp_aggregate_encode(const struct hp_aggregate *aggregate, struct hp_buffer *out)
         hp_put_varint(out, (int64_t)item->reaction);
         hp_put_varint(out, item->reaction_at);
         hp_put_varint(out, item->sampled);
+        if (!item->sampled)
+            continue;
+        hp_put_varint(out, item->opportunities);
+        hp_put_varint(out, item->hits);
+        put_days(item->days, item->day_count, out);
     }
 }
 
 static void
-read_item(struct hp_cursor *cursor, int64_t order_count, struct hp_user_item *item)
+read_share(struct hp_cursor *cursor, struct hp_arena *arena, struct hp_user_item *item)
+{
+    item->opportunities = hp_value_number(cursor, 0, HP_REPURCHASE_BASKETS);
+    item->hits = hp_value_number(cursor, 0, item->opportunities);
+    item->days = read_days(cursor, arena, &item->day_count);
+    if ((item->orders == 0) != (item->day_count == 0) || item->day_count > (size_t)item->orders)
+        cursor->failed = true;
+}
+
+static void
+read_item(struct hp_cursor *cursor, struct hp_arena *arena, int64_t order_count,
+    struct hp_user_item *item)
 {
     item->item_id = hp_value_bytes(cursor, 1, HP_ID_BYTES_MAX);
     item->orders = hp_value_number(cursor, 0, order_count);
@@ -321,6 +442,8 @@ read_item(struct hp_cursor *cursor, int64_t order_count, struct hp_user_item *it
         cursor->failed = true;
     if (item->sampled && hp_user_item_count(item) == 0)
         cursor->failed = true;
+    if (item->sampled)
+        read_share(cursor, arena, item);
 }
 
 static void
@@ -330,7 +453,7 @@ read_items(struct hp_cursor *cursor, struct hp_arena *arena, struct hp_aggregate
     struct hp_user_item *items = HP_ARENA_ARRAY(arena, count, struct hp_user_item);
 
     for (size_t i = 0; i < count; i++) {
-        read_item(cursor, aggregate->order_count, &items[i]);
+        read_item(cursor, arena, aggregate->order_count, &items[i]);
         if (i > 0 && hp_bytes_compare(items[i - 1].item_id, items[i].item_id) >= 0)
             cursor->failed = true;
         if (cursor->failed)
@@ -354,6 +477,7 @@ hp_aggregate_decode(struct hp_bytes value, struct hp_arena *arena,
     aggregate->median_total_minor = hp_value_number(&cursor, 0, INT64_MAX);
     aggregate->latest_at = hp_value_number(&cursor, 0, INT64_MAX);
     aggregate->latest_order_at = hp_value_number(&cursor, 0, INT64_MAX);
+    aggregate->days = read_days(&cursor, arena, &aggregate->day_count);
     read_items(&cursor, arena, aggregate);
     return hp_value_close(&cursor, "user aggregate", error);
 }

@@ -10,6 +10,9 @@
  * XXH3-64(user_id, 0x00, item_id), ties by id. A sample by hash is the same whatever the order
  * of arrival, which "the most recent" is not.
  *
+ * For items of H_u the row also holds the user's share in their heads, so that the next change
+ * of this user knows what he had added before.
+ *
  * Thread: any. Pure.
  *
  * SPDX-License-Identifier: Apache-2.0
@@ -20,7 +23,8 @@
 #include "ledger/orders.h"
 #include "ledger/reactions.h"
 
-#define HP_SAMPLE_MAX 256
+#define HP_SAMPLE_MAX         256
+#define HP_REPURCHASE_BASKETS 8
 
 struct hp_user_order {
     struct hp_bytes order_id;
@@ -47,21 +51,12 @@ struct hp_user_item {
     int64_t last_order_at; /* 0 when none */
     enum hp_reaction_sense reaction;
     int64_t reaction_at; /* 0 when there is no reaction */
-    bool sampled;        /* in H_u */
-};
-
-/* A line of a live order; `basket` is its place in hp_baskets.orders. */
-struct hp_basket_line {
-    struct hp_bytes item_id;
-    size_t basket;
-};
-
-/* The live orders in the order of (ordered_at, order_id), and all their lines by item. */
-struct hp_baskets {
-    const struct hp_user_order **orders;
-    size_t order_count;
-    const struct hp_basket_line *lines; /* sorted by (item id, basket) */
-    size_t line_count;
+    bool sampled;        /* in H_u; the rest is 0 otherwise */
+    /* The user's share in the item's head (ledger/heads.h). */
+    int64_t opportunities;
+    int64_t hits;
+    const int64_t *days; /* UTC days with a live order that holds it, rising */
+    size_t day_count;
 };
 
 struct hp_aggregate {
@@ -72,7 +67,8 @@ struct hp_aggregate {
     int64_t latest_order_at;
     const struct hp_user_item *items; /* sorted by id; ordered ones and those reacted to */
     size_t item_count;
-    const struct hp_baskets *baskets; /* only when built, not when decoded */
+    const int64_t *days; /* UTC days with a live order, rising; none when H_u is empty */
+    size_t day_count;
 };
 
 /* c_uj: live orders that hold the item, and one for a positive reaction. */

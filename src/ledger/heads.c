@@ -16,73 +16,39 @@
 
 #define VERSION 1
 
-static int64_t
-basket_day(const struct hp_baskets *baskets, size_t basket)
+static const struct hp_head_day *
+share_days(const int64_t *days, size_t count, struct hp_arena *arena)
 {
-    return hp_instant_day(baskets->orders[basket]->fact.ordered_at);
-}
+    struct hp_head_day *list = HP_ARENA_ARRAY(arena, count, struct hp_head_day);
 
-/* Baskets stand in time order, so equal days are neighbours. */
-static void
-add_day(struct hp_head_day *days, size_t *count, int64_t day)
-{
-    if (*count == 0 || days[*count - 1].day != day)
-        days[(*count)++] = (struct hp_head_day){day, 1};
-}
-
-/* `lines` are the user's live baskets with the item, in time order. */
-static struct hp_head
-share_of(const struct hp_baskets *baskets, const struct hp_basket_line *lines, size_t count,
-    struct hp_arena *arena)
-{
-    struct hp_head_day *days = HP_ARENA_ARRAY(arena, count, struct hp_head_day);
-    struct hp_head head = {.users = 1, .days = days};
-    size_t later;
-
-    if (count == 0)
-        return head;
-    later = baskets->order_count - 1 - lines[0].basket;
-    head.opportunities =
-        (int64_t)(later < HP_REPURCHASE_BASKETS ? later : HP_REPURCHASE_BASKETS);
-    for (size_t i = 0; i < count; i++) {
-        head.hits += i > 0 && lines[i].basket - lines[0].basket <= HP_REPURCHASE_BASKETS;
-        add_day(days, &head.day_count, basket_day(baskets, lines[i].basket));
-    }
-    return head;
-}
-
-static struct hp_head
-share_of_everybody(const struct hp_baskets *baskets, struct hp_arena *arena)
-{
-    struct hp_head_day *days = HP_ARENA_ARRAY(arena, baskets->order_count, struct hp_head_day);
-    struct hp_head head = {.users = 1, .days = days};
-
-    for (size_t i = 0; i < baskets->order_count; i++)
-        add_day(days, &head.day_count, basket_day(baskets, i));
-    return head;
+    for (size_t i = 0; i < count; i++)
+        list[i] = (struct hp_head_day){days[i], 1};
+    return list;
 }
 
 void
 hp_shares_build(
     const struct hp_aggregate *aggregate, struct hp_arena *arena, struct hp_shares *shares)
 {
-    const struct hp_baskets *baskets = aggregate->baskets;
     struct hp_share *list = HP_ARENA_ARRAY(arena, HP_SAMPLE_MAX + 1, struct hp_share);
-    size_t line = 0;
 
     *shares = (struct hp_shares){.items = list};
     for (size_t i = 0; i < aggregate->item_count; i++) {
         const struct hp_user_item *item = &aggregate->items[i];
-        const struct hp_basket_line *lines = baskets->lines + line;
 
-        line += (size_t)item->orders;
         if (!item->sampled)
             continue;
         if (shares->count == 0)
-            list[shares->count++] =
-                (struct hp_share){HP_HEAD_EVERYBODY, share_of_everybody(baskets, arena)};
+            list[shares->count++] = (struct hp_share){HP_HEAD_EVERYBODY,
+                {.users = 1,
+                    .days = share_days(aggregate->days, aggregate->day_count, arena),
+                    .day_count = aggregate->day_count}};
         list[shares->count++] = (struct hp_share){
-            item->item_id, share_of(baskets, lines, (size_t)item->orders, arena)};
+            item->item_id, {.users = 1,
+                               .opportunities = item->opportunities,
+                               .hits = item->hits,
+                               .days = share_days(item->days, item->day_count, arena),
+                               .day_count = item->day_count}};
     }
 }
 

@@ -22,10 +22,9 @@
 
 #include "ledger/aggregates.h"
 
-#define HP_REPURCHASE_BASKETS 8
-#define HP_HEAD_EVERYBODY     (hp_bytes("\x01", 1))
-#define HP_HEAD_COUNT_MAX     (INT64_C(1) << 31)
-#define HP_HEAD_DAYS_MAX      65536
+#define HP_HEAD_EVERYBODY (hp_bytes("\x01", 1))
+#define HP_HEAD_COUNT_MAX (INT64_C(1) << 31)
+#define HP_HEAD_DAYS_MAX  65536
 
 struct hp_head_day {
     int64_t day;   /* UTC, since 1970-01-01 */
@@ -52,7 +51,7 @@ struct hp_shares {
     size_t count;
 };
 
-/* One user's shares; the aggregate was built, not decoded. */
+/* One user's shares. Borrows ids from the aggregate. */
 void hp_shares_build(
     const struct hp_aggregate *aggregate, struct hp_arena *arena, struct hp_shares *shares);
 

@@ -98,6 +98,7 @@ flow_rig_init(struct flow_rig *rig)
         .box_items_max = 12,
         .sweep_interval_ms = RIG_DAY_MS,
         .rows_publish_ms = 60000,
+        .rows_cache_bytes = 1 << 24,
         .emit_batch_users = 100,
         .emit_defer_records = 100000,
         .privacy_min_buyers = 5,
