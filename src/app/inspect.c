@@ -13,6 +13,7 @@
 #include "flow/ids.h"
 #include "flow/pending.h"
 #include "flow/standing.h"
+#include "flow/verify.h"
 #include "ledger/digest.h"
 #include "ledger/heads.h"
 #include "ledger/preferences.h"
@@ -256,7 +257,8 @@ inspect_dump(struct inspect *inspect, struct hp_error *error)
     enum hp_status status = each_row(inspect, visit_dump, error);
 
     if (!status)
-        status = hp_counts_read(inspect->kv, inspect->options.partitions, &inspect->sum, error);
+        status =
+            hp_counts_read(inspect->kv, 0, inspect->options.partitions, &inspect->sum, error);
     if (status)
         return status;
     for (size_t i = 0; i < inspect->sum.item_count; i++)
@@ -305,7 +307,7 @@ inspect_item(struct inspect *inspect, struct hp_error *error)
 {
     const struct hp_counts_sum *sum = &inspect->sum;
     enum hp_status status =
-        hp_counts_read(inspect->kv, inspect->options.partitions, &inspect->sum, error);
+        hp_counts_read(inspect->kv, 0, inspect->options.partitions, &inspect->sum, error);
 
     for (size_t i = 0; i < sum->item_count && !status; i++)
         if (hp_bytes_is(sum->items[i].item_id, inspect->wanted) && is_told(&sum->items[i])) {
@@ -403,7 +405,8 @@ visit_user(struct inspect *inspect, int32_t partition, uint8_t store, struct hp_
                                   "bytes", (json_int_t)value.size));
         return HP_OK;
     }
-    if (store == HP_STORE_PROGRESS || (store >= HP_STORE_DERIVED && store != HP_STORE_AGGREGATE))
+    if (store == HP_STORE_PROGRESS ||
+        (store >= HP_STORE_DERIVED && store != HP_STORE_AGGREGATE))
         return HP_OK;
     status = key_parts(inspect, key, &user, &second, error);
     if (status || !hp_bytes_is(user, inspect->wanted))
@@ -495,6 +498,32 @@ inspect_tasks(struct inspect *inspect, struct hp_error *error)
     return status;
 }
 
+/* ---- verify
+ * ------------------------------------------------------------------------------------ */
+
+static enum hp_status
+inspect_verify(struct inspect *inspect, struct hp_error *error)
+{
+    enum hp_status status = HP_OK;
+
+    for (int32_t p = 0; p < inspect->options.partitions && !status; p++) {
+        struct hp_verdict verdict;
+
+        status = hp_verify(inspect->kv, p, &verdict, error);
+        if (status)
+            break;
+        if (!verdict.same)
+            return hp_fail(error, HP_FATAL, "task %d: %s", (int)p, verdict.difference);
+        add_line(
+            inspect, json_pack("{s:i,s:b,s:I,s:I,s:I,s:I,s:I}", "task", (int)p, "same", 1,
+                         "facts", (json_int_t)verdict.facts, "users", (json_int_t)verdict.users,
+                         "waiting", (json_int_t)verdict.waiting, "items",
+                         (json_int_t)verdict.items, "pairs", (json_int_t)verdict.pairs));
+    }
+    print_lines(inspect, false);
+    return status;
+}
+
 /* ---- the command
  * -------------------------------------------------------------------------------- */
 
@@ -505,6 +534,7 @@ static const struct {
 } views[] = {
     {"digest", false, inspect_digest},
     {"dump", false, inspect_dump},
+    {"verify", false, inspect_verify},
     {"user", true, inspect_user},
     {"item", true, inspect_item},
     {"tasks", false, inspect_tasks},
@@ -534,8 +564,8 @@ inspect_run(struct inspect *inspect, int argc, char **argv, struct hp_error *err
             status = views[i].run(inspect, error);
         return status ? status : hp_output_end(error);
     }
-    return hp_fail(
-        error, HP_USAGE, "%.64s: expected digest, dump, user ID, item ID or tasks", argv[1]);
+    return hp_fail(error, HP_USAGE,
+        "%.64s: expected digest, dump, verify, user ID, item ID or tasks", argv[1]);
 }
 
 int

@@ -379,14 +379,22 @@ hp_blocks_save(struct hp_blocks *blocks, struct hp_step *step, struct hp_error *
 }
 
 enum hp_status
+hp_blocks_load_from(struct hp_blocks *blocks, const struct hp_blocks_store *store,
+    uint32_t item, struct hp_error *error)
+{
+    const struct hp_rows_reader reader = {(void *)store, read_row};
+
+    return hp_rows_load(blocks->rows, &reader, item, error);
+}
+
+enum hp_status
 hp_blocks_load(
     struct hp_blocks *blocks, struct hp_step *step, uint32_t item, struct hp_error *error)
 {
     struct step_store own = {step};
     struct hp_blocks_store store = store_of(&own);
-    struct hp_rows_reader reader = {&store, read_row};
 
-    return hp_rows_load(blocks->rows, &reader, item, error);
+    return hp_blocks_load_from(blocks, &store, item, error);
 }
 
 enum hp_status

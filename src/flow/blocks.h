@@ -86,6 +86,8 @@ HP_MUST_CHECK enum hp_status hp_blocks_save(
     struct hp_blocks *blocks, struct hp_step *step, struct hp_error *error);
 HP_MUST_CHECK enum hp_status hp_blocks_load(
     struct hp_blocks *blocks, struct hp_step *step, uint32_t item, struct hp_error *error);
+HP_MUST_CHECK enum hp_status hp_blocks_load_from(struct hp_blocks *blocks,
+    const struct hp_blocks_store *store, uint32_t item, struct hp_error *error);
 
 void hp_blocks_committed(struct hp_blocks *blocks);
 void hp_blocks_aborted(struct hp_blocks *blocks);

@@ -8,82 +8,6 @@
  */
 #include "flow/counts.h"
 
-#include "store/keys.h"
-
-static struct hp_bytes
-full_key(struct hp_counts_store *store, uint8_t id, struct hp_bytes key)
-{
-    struct hp_buffer full = {0};
-    struct hp_bytes copy;
-
-    hp_key_head(&full, store->partition, id);
-    hp_buffer_append(&full, key.data, key.size);
-    copy = hp_arena_copy(&store->arena, hp_buffer_bytes(&full));
-    hp_buffer_release(&full);
-    return copy;
-}
-
-static enum hp_status
-store_get(void *context, uint8_t id, struct hp_bytes key, struct hp_bytes *value,
-    struct hp_error *error)
-{
-    struct hp_counts_store *store = context;
-
-    hp_arena_clear(&store->arena);
-    return hp_kv_get(store->kv, full_key(store, id, key), &store->arena, value, error);
-}
-
-static enum hp_status
-store_scan(void *context, uint8_t id,
-    bool (*visit)(void *visitor, struct hp_bytes key, struct hp_bytes value), void *visitor,
-    struct hp_error *error)
-{
-    struct hp_counts_store *store = context;
-    struct hp_buffer from = {0};
-    struct hp_buffer to = {0};
-    struct hp_kv_cursor *cursor;
-    struct hp_bytes key;
-    struct hp_bytes value;
-
-    hp_key_head(&from, store->partition, id);
-    if (!hp_key_after_prefix(hp_buffer_bytes(&from), &to))
-        hp_die("store %u has no end", id);
-    cursor = hp_kv_scan(store->kv, hp_buffer_bytes(&from), hp_buffer_bytes(&to));
-    while (hp_kv_next(cursor, &key, &value) &&
-           visit(visitor, hp_bytes(key.data + HP_KEY_HEAD, key.size - HP_KEY_HEAD), value))
-        continue;
-    hp_buffer_release(&from);
-    hp_buffer_release(&to);
-    return hp_kv_cursor_free(cursor, error);
-}
-
-enum hp_status
-hp_counts_open(struct hp_counts_store *store, struct hp_blocks *blocks, struct hp_error *error)
-{
-    const struct hp_blocks_store source = {store, store_get, store_scan};
-
-    return hp_blocks_open(blocks, &source, error);
-}
-
-static enum hp_status
-read_row(void *context, uint32_t item, struct hp_bytes *value, struct hp_error *error)
-{
-    uint8_t key[4];
-
-    for (int i = 0; i < 4; i++)
-        key[i] = (uint8_t)(item >> (24 - 8 * i));
-    return store_get(context, HP_STORE_BLOCK, hp_bytes(key, sizeof(key)), value, error);
-}
-
-enum hp_status
-hp_counts_load(struct hp_counts_store *store, struct hp_blocks *blocks, uint32_t item,
-    struct hp_error *error)
-{
-    const struct hp_rows_reader reader = {store, read_row};
-
-    return hp_rows_load(blocks->rows, &reader, item, error);
-}
-
 /* ---- the sum -------------------------------------------------------------------------------
  */
 
@@ -106,7 +30,7 @@ compare_pairs(const void *a, const void *b)
 }
 
 struct task_rows {
-    struct hp_counts_store store;
+    struct hp_state state;
     struct hp_blocks blocks;
 };
 
@@ -160,7 +84,7 @@ add_row(struct hp_counts_sum *sum, struct task_rows *task, uint32_t item,
     struct hp_arena scratch = {0};
     struct hp_row_partner *partners;
     size_t count;
-    enum hp_status status = hp_counts_load(&task->store, &task->blocks, item, error);
+    enum hp_status status = hp_state_load_row(&task->state, &task->blocks, item, error);
 
     if (!status)
         status = hp_head_add(
@@ -210,24 +134,25 @@ join_pairs(struct hp_counts_sum *sum)
 }
 
 enum hp_status
-hp_counts_read(
-    struct hp_kv *kv, int32_t partitions, struct hp_counts_sum *sum, struct hp_error *error)
+hp_counts_read(struct hp_kv *kv, int32_t first, int32_t end, struct hp_counts_sum *sum,
+    struct hp_error *error)
 {
-    struct task_rows *tasks = hp_alloc((size_t)partitions * sizeof(*tasks));
+    int32_t count = end - first;
+    struct task_rows *tasks = hp_alloc((size_t)count * sizeof(*tasks));
     enum hp_status status = HP_OK;
     int32_t opened = 0;
 
-    for (; opened < partitions && !status; opened++) {
-        tasks[opened].store = (struct hp_counts_store){.kv = kv, .partition = opened};
-        status = hp_counts_open(&tasks[opened].store, &tasks[opened].blocks, error);
+    for (; opened < count && !status; opened++) {
+        tasks[opened].state = (struct hp_state){.kv = kv, .partition = first + opened};
+        status = hp_state_blocks(&tasks[opened].state, &tasks[opened].blocks, error);
     }
     if (!status)
-        collect_items(sum, tasks, partitions);
-    for (int32_t p = 0; p < partitions && !status; p++)
-        status = add_task(sum, &tasks[p], error);
-    for (int32_t p = 0; p < opened; p++) {
-        hp_blocks_close(&tasks[p].blocks);
-        hp_arena_release(&tasks[p].store.arena);
+        collect_items(sum, tasks, count);
+    for (int32_t i = 0; i < count && !status; i++)
+        status = add_task(sum, &tasks[i], error);
+    for (int32_t i = 0; i < opened; i++) {
+        hp_blocks_close(&tasks[i].blocks);
+        hp_state_release(&tasks[i].state);
     }
     free(tasks);
     join_pairs(sum);

@@ -8,8 +8,7 @@
 #ifndef HP_FLOW_COUNTS_H
 #define HP_FLOW_COUNTS_H
 
-#include "flow/blocks.h"
-#include "store/kv.h"
+#include "flow/state.h"
 
 struct hp_item_counts {
     struct hp_bytes item_id;
@@ -31,19 +30,9 @@ struct hp_counts_sum {
     size_t pair_room;
 };
 
-/* Rows of one task as of the last commit; the caller closes them. */
-struct hp_counts_store {
-    struct hp_kv *kv;
-    int32_t partition;
-    struct hp_arena arena; /* of what was read last */
-};
-HP_MUST_CHECK enum hp_status hp_counts_open(
-    struct hp_counts_store *store, struct hp_blocks *blocks, struct hp_error *error);
-HP_MUST_CHECK enum hp_status hp_counts_load(struct hp_counts_store *store,
-    struct hp_blocks *blocks, uint32_t item, struct hp_error *error);
-
-HP_MUST_CHECK enum hp_status hp_counts_read(
-    struct hp_kv *kv, int32_t partitions, struct hp_counts_sum *sum, struct hp_error *error);
+/* Of the tasks from `first` to before `end`. */
+HP_MUST_CHECK enum hp_status hp_counts_read(struct hp_kv *kv, int32_t first, int32_t end,
+    struct hp_counts_sum *sum, struct hp_error *error);
 void hp_counts_release(struct hp_counts_sum *sum);
 
 #endif

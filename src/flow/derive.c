@@ -18,48 +18,12 @@
  */
 #include "flow/derive.h"
 
+#include "flow/history.h"
 #include "flow/standing.h"
 #include "ledger/heads.h"
 #include "store/keys.h"
 
 #define USERS_MAX 1024 /* worked out in one turn */
-
-/* A user's facts. */
-struct history {
-    struct hp_arena *arena;
-    struct hp_user_order *orders;
-    size_t order_count;
-    size_t order_room;
-    struct hp_user_reaction *reactions;
-    size_t reaction_count;
-    size_t reaction_room;
-    enum hp_status status;
-    struct hp_error *error;
-};
-
-/* The next part of a composed key, copied; false when malformed. */
-static bool
-read_part(struct hp_cursor *cursor, struct hp_arena *arena, struct hp_bytes *part)
-{
-    struct hp_buffer scratch = {0};
-    bool good = hp_key_part_read(cursor, &scratch);
-
-    hp_put_u8(&scratch, 0); /* so that an empty part has data, too */
-    if (good)
-        *part = hp_arena_copy(arena, hp_bytes(scratch.data, scratch.size - 1));
-    hp_buffer_release(&scratch);
-    return good;
-}
-
-static bool
-read_key(
-    struct hp_bytes key, struct hp_arena *arena, struct hp_bytes *user, struct hp_bytes *second)
-{
-    struct hp_cursor cursor = hp_cursor(key);
-
-    return read_part(&cursor, arena, user) && read_part(&cursor, arena, second) &&
-           hp_cursor_done(&cursor);
-}
 
 static enum hp_status
 bad_key(uint8_t store, struct hp_error *error)
@@ -67,103 +31,23 @@ bad_key(uint8_t store, struct hp_error *error)
     return hp_fail(error, HP_CORRUPT, "a key of store %u is malformed", (unsigned)store);
 }
 
-/* One more element at the end of an array that doubles in the arena. */
-static void *
-grow(struct hp_arena *arena, void *array, size_t *count, size_t *room, size_t size)
-{
-    if (*count == *room) {
-        size_t more = *room ? *room * 2 : 16;
-        void *copy = hp_arena_array(arena, more, size);
-
-        if (*count)
-            memcpy(copy, array, *count * size);
-        array = copy;
-        *room = more;
-    }
-    ++*count;
-    return array;
-}
-
-static enum hp_status
-add_order(struct history *history, struct hp_bytes key, struct hp_bytes value)
-{
-    struct hp_user_order order;
-    struct hp_bytes user;
-    enum hp_status status;
-
-    if (hp_order_value_stub(value))
-        return HP_OK;
-    if (!read_key(key, history->arena, &user, &order.order_id))
-        return bad_key(HP_STORE_ORDER, history->error);
-    status = hp_order_fact_decode(
-        hp_arena_copy(history->arena, value), history->arena, &order.fact, history->error);
-    if (status)
-        return status;
-    history->orders = grow(history->arena, history->orders, &history->order_count,
-        &history->order_room, sizeof(order));
-    history->orders[history->order_count - 1] = order;
-    return HP_OK;
-}
-
-static enum hp_status
-add_reaction(struct history *history, struct hp_bytes key, struct hp_bytes value)
-{
-    struct hp_user_reaction reaction;
-    struct hp_bytes user;
-    enum hp_status status;
-
-    if (!read_key(key, history->arena, &user, &reaction.item_id))
-        return bad_key(HP_STORE_REACTION, history->error);
-    status = hp_reaction_decode(
-        hp_arena_copy(history->arena, value), &reaction.reaction, history->error);
-    if (status)
-        return status;
-    history->reactions = grow(history->arena, history->reactions, &history->reaction_count,
-        &history->reaction_room, sizeof(reaction));
-    history->reactions[history->reaction_count - 1] = reaction;
-    return HP_OK;
-}
-
-static bool
-visit_order(void *context, struct hp_bytes key, struct hp_bytes value)
-{
-    struct history *history = context;
-
-    history->status = add_order(history, key, value);
-    return history->status == HP_OK;
-}
-
-static bool
-visit_reaction(void *context, struct hp_bytes key, struct hp_bytes value)
-{
-    struct history *history = context;
-
-    history->status = add_reaction(history, key, value);
-    return history->status == HP_OK;
-}
-
 /* `key` is the user as one part. */
 static enum hp_status
 aggregate_of(struct hp_step *step, struct hp_bytes key, struct hp_bytes user,
     struct hp_aggregate *aggregate, struct hp_error *error)
 {
-    struct history history = {.arena = hp_step_arena(step), .error = error};
+    struct hp_history history = {.arena = hp_step_arena(step), .error = error};
     enum hp_status status = hp_step_scan(
-        step, HP_STORE_ORDER, key, (struct hp_bytes){0}, visit_order, &history, error);
+        step, HP_STORE_ORDER, key, (struct hp_bytes){0}, hp_history_order, &history, error);
 
     if (!status && !history.status)
         status = hp_step_scan(step, HP_STORE_REACTION, key, (struct hp_bytes){0},
-            visit_reaction, &history, error);
+            hp_history_reaction, &history, error);
     if (!status)
         status = history.status;
     if (status)
         return status;
-    hp_aggregate_build(&(struct hp_user_facts){.user_id = user,
-                           .orders = history.orders,
-                           .order_count = history.order_count,
-                           .reactions = history.reactions,
-                           .reaction_count = history.reaction_count},
-        history.arena, aggregate);
+    hp_history_aggregate(&history, user, aggregate);
     return HP_OK;
 }
 
@@ -339,13 +223,13 @@ static enum hp_status
 derive_user(
     struct hp_blocks *blocks, struct hp_step *step, struct hp_bytes key, struct hp_error *error)
 {
-    struct hp_cursor cursor = hp_cursor(key);
     struct hp_aggregate before;
     struct hp_aggregate after;
     struct hp_bytes user;
+    struct hp_bytes part;
     enum hp_status status;
 
-    if (!read_part(&cursor, hp_step_arena(step), &user) || !hp_cursor_done(&cursor))
+    if (!hp_history_user(key, hp_step_arena(step), &user, &part) || part.size != key.size)
         return bad_key(HP_STORE_TOUCHED, error);
     status = stored_aggregate(step, key, &before, error);
     if (!status)
@@ -473,15 +357,12 @@ without_effect(struct hp_bytes before, struct hp_bytes after)
 static enum hp_status
 touch(struct hp_step *step, uint8_t store, struct hp_bytes key, struct hp_error *error)
 {
-    struct hp_cursor cursor = hp_cursor(key);
-    struct hp_buffer scratch = {0};
-    bool good = hp_key_part_read(&cursor, &scratch);
+    struct hp_bytes user;
+    struct hp_bytes part;
 
-    hp_buffer_release(&scratch);
-    if (!good)
+    if (!hp_history_user(key, hp_step_arena(step), &user, &part))
         return bad_key(store, error);
-    return hp_step_put(step, HP_STORE_TOUCHED,
-        hp_bytes(key.data, (size_t)(cursor.at - key.data)), hp_bytes_text(""), error);
+    return hp_step_put(step, HP_STORE_TOUCHED, part, hp_bytes_text(""), error);
 }
 
 enum hp_status

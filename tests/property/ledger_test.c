@@ -646,7 +646,7 @@ digest_of_counts(struct world *world)
     struct hp_digest digest = {0};
     struct hp_buffer bytes = {0};
 
-    assert_int_equal(hp_counts_read(world->kv, world->partitions, &sum, NULL), HP_OK);
+    assert_int_equal(hp_counts_read(world->kv, 0, world->partitions, &sum, NULL), HP_OK);
     for (size_t i = 0; i < sum.item_count; i++) {
         hp_buffer_clear(&bytes);
         hp_head_encode(&sum.items[i].head, &bytes);

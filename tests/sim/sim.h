@@ -70,6 +70,7 @@ struct sim_tunables {
     int64_t commit_gap_ms;
     int64_t fence_ms;
     int64_t rows_publish_ms;
+    size_t rows_cache_bytes;
     size_t overlay_bytes;
     size_t round_records;
     int32_t emit_batch_users;

@@ -191,6 +191,7 @@ draw_tunables(struct sim *sim)
     t->commit_gap_ms = hp_rng_between(rng, 0, 20);
     t->fence_ms = hp_rng_below(rng, 2) ? SIM_DAY_MS : hp_rng_between(rng, 1, 1000);
     t->rows_publish_ms = hp_rng_between(rng, 1, 2000);
+    t->rows_cache_bytes = hp_rng_below(rng, 2) ? 1U << 24 : 1024;
     t->overlay_bytes = hp_rng_below(rng, 3) ? 1U << 20 : 2000 + hp_rng_below(rng, 8000);
     t->round_records = 1 + hp_rng_below(rng, hp_rng_below(rng, 2) ? 8 : 200);
     t->emit_batch_users = (int32_t)(1 + hp_rng_below(rng, hp_rng_below(rng, 2) ? 2 : 50));
@@ -330,6 +331,7 @@ open_flow(struct sim_instance *instance, struct hp_error *error)
         .box_items_max = 12,
         .sweep_interval_ms = SIM_DAY_MS,
         .rows_publish_ms = sim->tunables.rows_publish_ms,
+        .rows_cache_bytes = sim->tunables.rows_cache_bytes,
         .emit_batch_users = sim->tunables.emit_batch_users,
         .emit_defer_records = 100000,
         .privacy_min_buyers = 2,
