@@ -39,7 +39,7 @@ const struct hp_command hp_commands[] = {
         "  --partitioner P  murmur2 as Java's clients (default), or consistent_random as\n"
         "                   librdkafka's default, to try what misplaced records do\n\n"
         "Bad lines are listed with number and reason code and not sent; the others are.\n"
-        "Exit status 1 when there was a bad line.\n"},
+        "Exit status 2 when there was a bad line.\n"},
     {"cat", hp_cmd_cat, "any of our topics as JSON lines",
         "usage: hamper cat [-c FILE] [-o KEY=VALUE]… TOPIC [--from WHERE] [--follow]\n"
         "                  [--format json|cards]\n\n" CONFIGURED
@@ -117,8 +117,8 @@ print_overview(void)
     printf("usage: hamper COMMAND [ARGUMENT]…\n\n");
     for (size_t i = 0; i < hp_command_count; i++)
         printf("  %-12s %s\n", hp_commands[i].name, hp_commands[i].does);
-    printf("\nExit status: 0 done, 1 failed, 2 wrong usage or configuration, 3 stopped on "
-           "purpose.\n");
+    printf("\nExit status: 0 done, 1 failed, 2 wrong usage, configuration or input, 3 "
+           "stopped on purpose.\n");
 }
 
 static void

@@ -216,7 +216,7 @@ produce_all(struct produce *produce, int argc, char **argv, struct hp_error *err
         return status;
     fprintf(stderr, "%" PRId64 " %s, %" PRId64 " bad\n", produce->good,
         produce->check ? "good" : "sent", produce->bad);
-    return produce->bad ? hp_fail(error, HP_FATAL,
+    return produce->bad ? hp_fail(error, HP_USAGE,
                               "%" PRId64 " lines are bad and were not sent", produce->bad)
                         : HP_OK;
 }

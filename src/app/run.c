@@ -10,6 +10,7 @@
  */
 #include "app/command.h"
 #include "app/commands.h"
+#include "app/plan.h"
 #include "app/process.h"
 
 #include "base/log.h"
@@ -258,7 +259,31 @@ take_arguments(struct run *run, int *argc, char **argv, struct hp_error *error)
 /* ---- start
  * ------------------------------------------------------------------------------------ */
 
-/* Every topic must be there before anything is touched. */
+/* What is vital and differs stops; the rest is `hamper topics`' to tell, and worth a warning.
+ */
+static enum hp_status
+check_settings(struct run *run, const struct hp_topic_row *row,
+    const struct hp_topic_info *info, struct hp_error *error)
+{
+    struct hp_topic_spec spec = hp_plan_spec(&run->options, row);
+    struct hp_buffer vital = {0};
+    struct hp_buffer all = {0};
+    enum hp_status status = HP_OK;
+
+    hp_plan_compare(row, &spec, info, true, &vital);
+    hp_plan_compare(row, &spec, info, false, &all);
+    if (vital.size)
+        status = hp_fail(error, HP_USAGE, "topic %s: %.*s (`hamper topics` compares them all)",
+            spec.name, (int)vital.size - 2, (const char *)vital.data + 2);
+    else if (all.size)
+        HP_LOG(HP_LOG_WARN, "topic differs", HP_S("topic", spec.name),
+            HP_B("text", hp_bytes(all.data + 2, all.size - 2)));
+    hp_buffer_release(&vital);
+    hp_buffer_release(&all);
+    return status;
+}
+
+/* Every topic must be there, and fit, before anything is touched. */
 static enum hp_status
 check_topics(struct run *run, struct hp_error *error)
 {
@@ -273,10 +298,8 @@ check_topics(struct run *run, struct hp_error *error)
         if (!status && !info.exists)
             status = hp_fail(error, HP_USAGE,
                 "topic %s does not exist; `hamper topics -c FILE --create` makes it", topic);
-        if (!status && hp_topic_rows[i].by_partitions &&
-            info.partitions != run->options.partitions)
-            status = hp_fail(error, HP_USAGE, "topic %s has %d partitions, partitions=%lld",
-                topic, (int)info.partitions, (long long)run->options.partitions);
+        if (!status)
+            status = check_settings(run, &hp_topic_rows[i], &info, error);
     }
     hp_arena_release(&arena);
     return status;

@@ -9,6 +9,7 @@
  */
 #include "app/command.h"
 #include "app/commands.h"
+#include "app/plan.h"
 
 #include <ctype.h>
 
@@ -24,64 +25,13 @@ struct plan {
     int different; /* topics */
 };
 
-static size_t
-setting_count(const struct hp_topic_row *row)
-{
-    size_t count = 0;
-
-    while (count < HP_ARRAY_SIZE(row->settings) && row->settings[count].name)
-        count++;
-    return count;
-}
-
-static struct hp_topic_spec
-spec_of(const struct hp_options *options, const struct hp_topic_row *row)
-{
-    return (struct hp_topic_spec){
-        .name = options->topics.name[row->topic],
-        .partitions = row->by_partitions ? (int32_t)options->partitions : 1,
-        .replication = (int32_t)options->replication_factor,
-        .settings = row->settings,
-        .setting_count = setting_count(row),
-    };
-}
-
-static const char *
-setting_value(const struct hp_topic_info *info, const char *name)
-{
-    for (size_t i = 0; i < info->setting_count; i++)
-        if (strcmp(info->settings[i].name, name) == 0)
-            return info->settings[i].value;
-    return NULL;
-}
-
-/* Appends what differs, with commas between. */
-static void
-compare(const struct hp_topic_row *row, const struct hp_topic_spec *spec,
-    const struct hp_topic_info *info, struct hp_buffer *out)
-{
-    if (info->partitions != spec->partitions && !row->partitions_free)
-        hp_buffer_printf(
-            out, ", %d partitions, needs %d", (int)info->partitions, (int)spec->partitions);
-    if (info->replication < spec->replication)
-        hp_buffer_printf(out, ", replicated %d times, needs %d", (int)info->replication,
-            (int)spec->replication);
-    for (size_t i = 0; i < spec->setting_count; i++) {
-        const char *value = setting_value(info, spec->settings[i].name);
-
-        if (!value || strcmp(value, spec->settings[i].value) != 0)
-            hp_buffer_printf(out, ", %s=%s, needs %s", spec->settings[i].name,
-                value ? value : "(not told)", spec->settings[i].value);
-    }
-}
-
 static void
 print_state(struct plan *plan, const struct hp_topic_row *row, const struct hp_topic_spec *spec,
     const struct hp_topic_info *info)
 {
     struct hp_buffer differences = {0};
 
-    compare(row, spec, info, &differences);
+    hp_plan_compare(row, spec, info, false, &differences);
     if (differences.size) {
         plan->different++;
         printf("%-36s differs: %.*s\n", spec->name, (int)differences.size - 2,
@@ -95,7 +45,7 @@ print_state(struct plan *plan, const struct hp_topic_row *row, const struct hp_t
 static enum hp_status
 check_topic(struct plan *plan, const struct hp_topic_row *row, struct hp_error *error)
 {
-    struct hp_topic_spec spec = spec_of(plan->options, row);
+    struct hp_topic_spec spec = hp_plan_spec(plan->options, row);
     struct hp_topic_info info;
     struct hp_arena arena = {0};
     enum hp_status status = hp_cluster_topic(plan->cluster, spec.name, &arena, &info, error);
@@ -174,7 +124,7 @@ static void
 print_all(const struct plan *plan, enum format format)
 {
     for (int i = 0; i < HP_TOPIC_COUNT; i++) {
-        struct hp_topic_spec spec = spec_of(plan->options, &hp_topic_rows[i]);
+        struct hp_topic_spec spec = hp_plan_spec(plan->options, &hp_topic_rows[i]);
 
         if (format == FORMAT_STRIMZI)
             print_strimzi(plan, &spec);

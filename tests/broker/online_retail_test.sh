@@ -2,7 +2,7 @@
 # Ten thousand real orders, placed by murmur2 and by librdkafka's default: every buyer gets a valid box,
 # nothing is lost, and where a record lay makes no difference to what is known.
 # HAMPER_EVENTS names another folder of event files.
-# timeout: 600
+# timeout: 1500
 # SPDX-License-Identifier: Apache-2.0
 . "$TESTING"
 . "$(dirname "$0")/hamper.sh"

@@ -178,7 +178,7 @@ good_lines_are_sent_and_bad_ones_listed(void **state)
     assert_int_equal(
         run(hp_cmd_produce, "produce orders",
             GOOD("o1", "asha") "\n{\"order_id\":7}\nnonsense\n" GOOD("o2", "ravi")),
-        1);
+        2);
     assert_non_null(strstr(told, "\n-:4: BAD_JSON: "));
     assert_non_null(strstr(told, "-:3: "));
     assert_non_null(strstr(told, "2 sent, 2 bad\n"));
