@@ -21,6 +21,7 @@
 #define WINDOW_DAYS   30
 #define DEFAULT_SHARE 5 /* without --at the last fifth of the time is predicted */
 #define COLD_MAX      100000
+#define RATING_HIGH   4
 #define DAYS_MAX      36500
 
 const char *const hp_eval_model_names[HP_EVAL_MODELS] = {
@@ -167,10 +168,24 @@ open_events(struct hp_eval *eval, struct hp_error *error)
         return hp_fail(error, HP_USAGE,
             "%.200s: %" PRId64 " bad lines, the first ones are listed above", eval->plan.path,
             bad);
-    if (!status && hp_events_count_of(eval->events, HP_RECORD_ORDER) == 0)
+    if (!status && hp_events_count_of(eval->events, HP_RECORD_ORDER) == 0 &&
+        hp_events_count_of(eval->events, HP_RECORD_FEEDBACK) == 0)
         return hp_fail(
-            error, HP_USAGE, "%.200s: holds no orders (orders.jsonl)", eval->plan.path);
+            error, HP_USAGE, "%.200s: holds neither orders nor feedback", eval->plan.path);
     return status;
+}
+
+/* As the ledger sees it: LIKED, or rated 4 and more. */
+static void
+note_feedback(struct hp_eval *eval, const struct hp_feedback *feedback)
+{
+    bool liked = feedback->kind == HP_FEEDBACK_LIKED ||
+                 (feedback->kind == HP_FEEDBACK_RATED && feedback->rated &&
+                     feedback->rating >= RATING_HIGH);
+
+    if (liked && feedback->item_id.data)
+        hp_purchases_add_choice(
+            &eval->purchases, feedback->user_id, feedback->at, feedback->item_id);
 }
 
 static void
@@ -178,6 +193,8 @@ note_event(struct hp_eval *eval, const struct hp_event *event)
 {
     if (event->type == HP_RECORD_ORDER)
         hp_purchases_add_order(&eval->purchases, &event->event->order);
+    else if (event->type == HP_RECORD_FEEDBACK && eval->from_feedback)
+        note_feedback(eval, &event->event->feedback);
     else if (event->type == HP_RECORD_CATALOGUE_ITEM)
         hp_purchases_add_item(&eval->purchases, event->event->catalogue_item.item_id);
     else if (event->type == HP_RECORD_ERASURE && !event->event->erasure.recipient_id.data)
@@ -191,6 +208,7 @@ read_purchases(struct hp_eval *eval)
     struct hp_arena arena = {0};
     struct hp_event event;
 
+    eval->from_feedback = hp_events_count_of(eval->events, HP_RECORD_ORDER) == 0;
     while (hp_events_next(eval->events, &arena, &event)) {
         note_event(eval, &event);
         hp_arena_clear(&arena);
@@ -299,6 +317,8 @@ evaluate(struct hp_eval *eval, struct hp_error *error)
     eval->tally = hp_eval_tally(eval, HP_EVAL_MODELS);
     status = eval->plan.mode == HP_EVAL_SPLIT ? hp_eval_split(eval, error)
                                               : hp_eval_prequential(eval, error);
+    if (!status)
+        hp_eval_ratings(eval);
     hp_progress_end(&eval->progress);
     return status ? status : hp_eval_report(eval, error);
 }

@@ -17,6 +17,7 @@
 #include "archive/jsonl.h"
 #include "eval/peers.h"
 #include "eval/purchases.h"
+#include "eval/ratings.h"
 #include "eval/tally.h"
 
 #define HP_EVAL_MODELS  (1 + HP_PEER_COUNT) /* hamper first */
@@ -98,6 +99,8 @@ struct hp_eval {
     struct hp_tally *cold;       /* split with --cold: hamper and popularity; or NULL */
     struct hp_trial *trial;
     struct hp_box_measures boxes;
+    struct hp_rating_error rating_errors[HP_RATER_COUNT];
+    bool from_feedback; /* without orders: days of positive feedback stand for them */
     struct hp_progress progress;
     double *scores; /* of all items */
     char protocol[200];
@@ -122,6 +125,9 @@ HP_MUST_CHECK enum hp_status hp_eval_split(struct hp_eval *eval, struct hp_error
 HP_MUST_CHECK enum hp_status hp_eval_prequential(struct hp_eval *eval, struct hp_error *error);
 HP_MUST_CHECK enum hp_status hp_eval_off_policy(
     const struct hp_eval_plan *plan, struct hp_error *error);
+
+/* Errors of predicted ratings. */
+void hp_eval_ratings(struct hp_eval *eval);
 
 /* Table, --json, --svg. */
 HP_MUST_CHECK enum hp_status hp_eval_report(struct hp_eval *eval, struct hp_error *error);

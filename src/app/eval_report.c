@@ -109,6 +109,21 @@ print_boxes(const struct hp_box_measures *boxes)
 }
 
 static void
+print_ratings(const struct hp_eval *eval)
+{
+    if (eval->rating_errors[0].count == 0)
+        return;
+    printf(
+        "\nRatings (%zu predicted, none of them by hamper, which takes from a rating whether "
+        "it was good)\n",
+        eval->rating_errors[0].count);
+    for (int rater = 0; rater < HP_RATER_COUNT; rater++)
+        printf("  %-20s RMSE %.4f  MAE %.4f\n", hp_rater_names[rater],
+            hp_rating_rmse(&eval->rating_errors[rater]),
+            hp_rating_mae(&eval->rating_errors[rater]));
+}
+
+static void
 print_table(const struct hp_eval *eval)
 {
     const char *reason, *topic;
@@ -130,6 +145,7 @@ print_table(const struct hp_eval *eval)
     print_pair(eval->cold, "Items nobody was seen to buy, ranked among themselves",
         HP_SLICE_NOVEL, "hamper", "cosine");
     print_boxes(&eval->boxes);
+    print_ratings(eval);
 }
 
 /* ---- JSON ---------------------------------------------------------------------------------
@@ -234,6 +250,21 @@ json_boxes(const struct hp_box_measures *boxes, struct hp_buffer *out)
         boxes->overlap, boxes->hit_rate, boxes->precision);
 }
 
+static void
+json_ratings(const struct hp_eval *eval, struct hp_buffer *out)
+{
+    if (eval->rating_errors[0].count == 0)
+        return;
+    hp_buffer_printf(out, ",\n \"ratings\": [");
+    for (int rater = 0; rater < HP_RATER_COUNT; rater++)
+        hp_buffer_printf(out,
+            "%s\n  {\"model\": \"%s\", \"ratings\": %zu, \"rmse\": %.6f, \"mae\": %.6f}",
+            rater ? "," : "", hp_rater_names[rater], eval->rating_errors[rater].count,
+            hp_rating_rmse(&eval->rating_errors[rater]),
+            hp_rating_mae(&eval->rating_errors[rater]));
+    hp_buffer_printf(out, "]");
+}
+
 static enum hp_status
 write_json(const struct hp_eval *eval, struct hp_error *error)
 {
@@ -255,6 +286,7 @@ write_json(const struct hp_eval *eval, struct hp_error *error)
     json_pair(eval->completion, "completion", HP_SLICE_ALL, &out);
     json_pair(eval->cold, "cold", HP_SLICE_NOVEL, &out);
     json_boxes(&eval->boxes, &out);
+    json_ratings(eval, &out);
     hp_buffer_printf(&out, "}\n");
     status = hp_eval_write(eval->plan.json, hp_buffer_bytes(&out), error);
     hp_buffer_release(&out);

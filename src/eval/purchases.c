@@ -10,6 +10,11 @@
  */
 #include "eval/purchases.h"
 
+#include "domain/instant.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
 struct draft {
     struct hp_purchase order;
     int64_t version;
@@ -106,16 +111,23 @@ wins(const struct draft *old, const struct hp_order *order)
 }
 
 static void
+reserve_lines(struct hp_purchases *purchases, size_t more)
+{
+    struct hp_purchase_drafts *drafts = purchases->drafts;
+
+    if (drafts->line_count + more <= drafts->line_capacity)
+        return;
+    drafts->line_capacity = (drafts->line_count + more) * 2;
+    purchases->lines =
+        hp_realloc_array(purchases->lines, drafts->line_capacity, sizeof(*purchases->lines));
+}
+
+static void
 take_lines(struct hp_purchases *purchases, struct draft *draft, const struct hp_order *order)
 {
     struct hp_purchase_drafts *drafts = purchases->drafts;
-    size_t needed = drafts->line_count + order->line_count;
 
-    if (needed > drafts->line_capacity) {
-        drafts->line_capacity = needed * 2;
-        purchases->lines = hp_realloc_array(
-            purchases->lines, drafts->line_capacity, sizeof(*purchases->lines));
-    }
+    reserve_lines(purchases, order->line_count);
     draft->order.first = drafts->line_count;
     draft->order.line_count = (uint32_t)order->line_count;
     for (size_t i = 0; i < order->line_count; i++)
@@ -136,6 +148,32 @@ hp_purchases_add_order(struct hp_purchases *purchases, const struct hp_order *or
     draft->rank = rank_of(order->status);
     draft->order.at_ms = order->ordered_at;
     take_lines(purchases, draft, order);
+}
+
+void
+hp_purchases_add_choice(struct hp_purchases *purchases, struct hp_bytes user_id, int64_t at_ms,
+    struct hp_bytes item_id)
+{
+    uint32_t user = hp_roster_add(&purchases->users, user_id);
+    struct hp_purchase_drafts *drafts;
+    struct draft *draft;
+    char day[32];
+    bool fresh;
+
+    snprintf(day, sizeof(day), "%" PRId64, hp_instant_day(at_ms));
+    draft = draft_of(purchases, user, hp_bytes_text(day), &fresh);
+    drafts = purchases->drafts;
+    if (fresh)
+        draft->order.at_ms = at_ms;
+    reserve_lines(purchases, draft->order.line_count + 1);
+    if (draft->order.first + draft->order.line_count != drafts->line_count) { /* to the end */
+        memcpy(purchases->lines + drafts->line_count, purchases->lines + draft->order.first,
+            draft->order.line_count * sizeof(*purchases->lines));
+        draft->order.first = drafts->line_count;
+        drafts->line_count += draft->order.line_count;
+    }
+    purchases->lines[drafts->line_count++] = hp_roster_add(&purchases->items, item_id);
+    draft->order.line_count++;
 }
 
 void

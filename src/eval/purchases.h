@@ -44,6 +44,10 @@ void hp_purchases_release(struct hp_purchases *purchases);
 void hp_purchases_add_item(struct hp_purchases *purchases, struct hp_bytes item_id);
 /* Its items can be recommended as well. The event is checked. */
 void hp_purchases_add_order(struct hp_purchases *purchases, const struct hp_order *order);
+/* An item chosen otherwise: those of a user's UTC day make one order, at the time of the first
+ * one that is told. */
+void hp_purchases_add_choice(struct hp_purchases *purchases, struct hp_bytes user_id,
+    int64_t at_ms, struct hp_bytes item_id);
 /* Orders of the user up to `until_ms` are void, in whatever order this is told. */
 void hp_purchases_erase(
     struct hp_purchases *purchases, struct hp_bytes user_id, int64_t until_ms);

@@ -79,6 +79,31 @@ what_an_erasure_voids_was_never_there(void **state)
     hp_purchases_release(&purchases);
 }
 
+/* Two users take turns, so that lines of one day are not beside each other as they come. */
+static void
+choices_of_a_day_are_one_order(void **state)
+{
+    struct hp_purchases purchases = {0};
+    struct hp_bytes u = hp_bytes_text("u"), v = hp_bytes_text("v");
+
+    (void)state;
+    hp_purchases_add_choice(&purchases, u, DAY + 5, hp_bytes_text("c"));
+    hp_purchases_add_choice(&purchases, v, DAY + 6, hp_bytes_text("a"));
+    hp_purchases_add_choice(&purchases, u, DAY + 7, hp_bytes_text("a"));
+    hp_purchases_add_choice(&purchases, v, DAY + 8, hp_bytes_text("b"));
+    hp_purchases_add_choice(&purchases, u, 2 * DAY, hp_bytes_text("b"));
+    hp_purchases_seal(&purchases);
+    assert_int_equal(purchases.order_count, 3);
+    assert_int_equal(purchases.orders[0].at_ms, DAY + 5);
+    assert_int_equal(purchases.orders[0].line_count, 2);
+    assert_memory_equal(hp_purchase_items(&purchases, &purchases.orders[0]).items,
+        ((uint32_t[]){0, 2}), 2 * sizeof(uint32_t));
+    assert_memory_equal(hp_purchase_items(&purchases, &purchases.orders[1]).items,
+        ((uint32_t[]){0, 1}), 2 * sizeof(uint32_t));
+    assert_int_equal(purchases.orders[2].line_count, 1);
+    hp_purchases_release(&purchases);
+}
+
 static struct hp_item_set
 set(const uint32_t *items, size_t count)
 {
@@ -173,6 +198,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_the_winning_version_counts_and_only_when_placed),
         cmocka_unit_test(what_an_erasure_voids_was_never_there),
+        cmocka_unit_test(choices_of_a_day_are_one_order),
         cmocka_unit_test(popularity_counts_users_and_the_decayed_one_orders),
         cmocka_unit_test(frequency_breaks_ties_by_decayed_popularity),
         cmocka_unit_test(cosine_adds_up_what_the_user_had),
