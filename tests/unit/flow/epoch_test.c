@@ -6,11 +6,14 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "base/rng.h"
 #include "broker/broker_memory.h"
+#include "engine/view.h"
 #include "flow/epoch.h"
 #include "flow/model_view.h"
 #include "flow/solve.h"
 #include "ledger/digest.h"
+#include "ledger/partial.h"
 #include "ledger/partial.h"
 
 #define PARTITIONS 2
@@ -45,7 +48,8 @@ start_solver(struct world *world)
         .application_id = "test",
         .rows_topic = "rows",
         .model_topic = "model",
-        .partitions = PARTITIONS});
+        .partitions = PARTITIONS,
+        .eager = true});
 }
 
 static int
@@ -258,6 +262,254 @@ the_newer_solver_fences_the_older(void **state)
     assert_int_equal(find(world, "tea").users, 3);
 }
 
+/* ---- weights ----------------------------------------------------------------------------- */
+
+#define ITEMS  80
+#define BUYERS 400
+
+/* What each of some users has; the same at every call. */
+static void
+baskets(bool has[BUYERS][ITEMS])
+{
+    struct hp_rng rng = {9};
+
+    memset(has, 0, BUYERS * ITEMS * sizeof(bool));
+    for (int u = 0; u < BUYERS; u++)
+        for (int k = 0; k < 12; k++)
+            has[u][hp_rng_below(&rng, hp_rng_below(&rng, ITEMS) + 1)] = true;
+}
+
+static struct hp_bytes
+item_id(int item, char text[16])
+{
+    /* The order of ids is not that of the numbers. */
+    snprintf(text, 16, "i%02d", item * 37 % ITEMS);
+    return hp_bytes_text(text);
+}
+
+static void
+send_partial(struct world *world, int32_t partition, struct hp_bytes item,
+    const struct hp_partial *partial)
+{
+    struct hp_buffer key = {0};
+    struct hp_buffer value = {0};
+
+    hp_put_u32(&key, (uint32_t)partition);
+    hp_buffer_append(&key, item.data, item.size);
+    hp_partial_encode(partial, &value);
+    send(world, "rows", partition, hp_buffer_bytes(&key), hp_buffer_bytes(&value));
+    hp_buffer_release(&key);
+    hp_buffer_release(&value);
+}
+
+static int
+by_partner(const void *a, const void *b)
+{
+    return hp_bytes_compare(((const struct hp_partial_partner *)a)->item_id,
+        ((const struct hp_partial_partner *)b)->item_id);
+}
+
+/* The row of `item` over users from `from` to below `end`, in steps. */
+static void
+send_item(struct world *world, bool has[BUYERS][ITEMS], int item, int32_t partition, int from,
+    int end, int step)
+{
+    static char texts[ITEMS][16];
+    struct hp_partial_partner partners[ITEMS];
+    struct hp_partial partial = {.partners = partners};
+    char text[16];
+
+    for (int u = from; u < end; u += step)
+        partial.head.users += has[u][item];
+    for (int j = 0; j < ITEMS; j++) {
+        int64_t users = 0;
+
+        for (int u = from; u < end && j != item; u += step)
+            users += has[u][item] && has[u][j];
+        if (users)
+            partners[partial.partner_count++] =
+                (struct hp_partial_partner){item_id(j, texts[j]), users};
+    }
+    qsort(partners, partial.partner_count, sizeof(*partners), by_partner);
+    send_partial(world, partition, item_id(item, text), &partial);
+}
+
+static void
+send_everybody(struct world *world, int32_t partition, int users)
+{
+    const struct hp_partial partial = {.head = {.users = users}};
+
+    send_partial(world, partition, HP_HEAD_EVERYBODY, &partial);
+}
+
+struct reading { /* what stands in the model topic */
+    struct hp_digest rows;
+    struct hp_arena arena;
+};
+
+static void
+take_model(void *context, const struct hp_message *message)
+{
+    struct reading *reading = context;
+    struct hp_manifest manifest;
+
+    if (!hp_bytes_is(message->key, HP_MANIFEST_KEY))
+        return;
+    assert_int_equal(
+        hp_manifest_decode(message->value, &reading->arena, &manifest, NULL), HP_OK);
+    reading->rows = manifest.rows;
+}
+
+static struct hp_digest
+published(struct world *world)
+{
+    struct reading reading = {.rows = {0, 0}};
+    struct hp_view *view = NULL;
+
+    assert_int_equal(hp_view_new(&(struct hp_view_options){.cluster = world->cluster,
+                                     .topic = "model",
+                                     .context = &reading,
+                                     .apply = take_model},
+                         &view, NULL),
+        HP_OK);
+    while (!hp_view_ready(view))
+        assert_int_equal(hp_view_step(view, 0, NULL), HP_OK);
+    hp_view_free(view);
+    hp_arena_release(&reading.arena);
+    return reading.rows;
+}
+
+static void
+settle(struct world *world)
+{
+    for (int i = 0; i < 1000 && !hp_solver_idle(world->solver); i++)
+        turn(world, 1);
+    assert_true(hp_solver_idle(world->solver));
+    turn(world, 2);
+}
+
+/* Everything at once in one partition, or split over two, in another order, bit by bit, with
+ * counts in between that do not hold any more: the rows of the model are the same bytes. */
+static void
+a_settled_model_is_a_function_of_the_rows_alone(void **state)
+{
+    static bool has[BUYERS][ITEMS];
+    struct hp_digest once;
+    struct world *world = *state;
+    void *second = NULL;
+
+    baskets(has);
+    start_solver(world);
+    for (int i = 0; i < ITEMS; i++)
+        send_item(world, has, i, 0, 0, BUYERS, 1);
+    send_everybody(world, 0, BUYERS);
+    settle(world);
+    once = published(world);
+    assert_int_not_equal(once.low, 0);
+
+    set_up(&second);
+    world = second;
+    start_solver(world);
+    for (int i = ITEMS; i-- > 0;) {
+        send_item(world, has, i, 1, 0, BUYERS / 2, 1);
+        if (i % 7 == 0)
+            turn(world, 3);
+    }
+    send_everybody(world, 1, BUYERS);
+    settle(world);
+    for (int i = 0; i < ITEMS; i++) {
+        send_item(world, has, i * 3 % ITEMS, 0, 0, BUYERS, 2);
+        send_item(world, has, i * 3 % ITEMS, 1, 1, BUYERS, 2);
+        if (i % 5 == 0)
+            turn(world, 2);
+    }
+    for (int i = 0; i < ITEMS; i++) {
+        send_item(world, has, i, 0, 0, BUYERS, 2);
+        send_item(world, has, i, 1, 1, BUYERS, 2);
+    }
+    send_everybody(world, 0, BUYERS / 2);
+    send_everybody(world, 1, BUYERS / 2);
+    settle(world);
+    assert_true(hp_digest_equal(published(world), once));
+    tear_down(&second);
+}
+
+/* A weight stands for at least privacy.min.buyers people. */
+static void
+rare_pairs_are_not_published(void **state)
+{
+    static bool has[BUYERS][ITEMS];
+    struct world *world = *state;
+    struct hp_model_snapshot *snapshot;
+    size_t links = 0;
+
+    baskets(has);
+    start_solver(world);
+    for (int i = 0; i < ITEMS; i++)
+        send_item(world, has, i, 0, 0, BUYERS, 1);
+    send_everybody(world, 0, BUYERS);
+    settle(world);
+    snapshot = hp_model_view_acquire(world->view);
+    for (int i = 0; i < ITEMS; i++) {
+        char text[16];
+        uint32_t number = hp_model_snapshot_number(snapshot, item_id(i, text));
+        struct hp_model_links speaks = hp_model_snapshot_speaks_for(snapshot, number);
+        struct hp_model_links goes = hp_model_snapshot_goes_with(snapshot, number);
+
+        for (size_t k = 0; k < speaks.count + goes.count; k++) {
+            struct hp_bytes other = hp_model_snapshot_id(
+                snapshot, k < speaks.count ? speaks.items[k] : goes.items[k - speaks.count]);
+            int users = 0;
+
+            for (int j = 0; j < ITEMS; j++)
+                for (int u = 0; u < BUYERS && hp_bytes_equal(item_id(j, text), other); u++)
+                    users += has[u][i] && has[u][j];
+            assert_in_range(users, hp_weights_defaults.min_buyers, BUYERS);
+            links++;
+        }
+    }
+    assert_in_range(links, ITEMS, 2 * ITEMS * HP_PARTNERS_MAX);
+    hp_model_snapshot_release(snapshot);
+}
+
+/* A solver that dies between its rows and its commit leaves nothing; the next one publishes. */
+static void
+a_publication_cut_short_is_never_seen(void **state)
+{
+    struct world *world = *state;
+    struct hp_producer *dying = NULL;
+    struct hp_model_row row = {.users = 77};
+    struct hp_model_weights weights = {.count = 0};
+    struct hp_buffer value = {0};
+
+    send_row(world, 0, hp_bytes_text("tea"), 3, 100, 2);
+    start_solver(world);
+    turn(world, 20);
+    hp_solver_free(world->solver);
+    world->solver = NULL;
+    hp_model_row_encode(&row, &weights, &value);
+    assert_int_equal(hp_producer_new(world->cluster, "test-solver", &dying, NULL), HP_OK);
+    assert_int_equal(hp_producer_begin(dying, NULL), HP_OK);
+    assert_int_equal(hp_producer_send(dying,
+                         &(struct hp_outgoing){.topic = "model",
+                             .partition = 0,
+                             .key = hp_bytes_text("tea"),
+                             .value = hp_buffer_bytes(&value)},
+                         NULL),
+        HP_OK);
+    hp_buffer_release(&value);
+    hp_producer_free(dying, true);
+    turn(world, 3);
+    assert_int_equal(find(world, "tea").users, 3);
+    assert_int_equal(shown_epoch(world), 1);
+    send_row(world, 0, hp_bytes_text("tea"), 4, 100, 2);
+    start_solver(world);
+    turn(world, 200);
+    assert_true(hp_solver_idle(world->solver));
+    assert_int_equal(shown_epoch(world), 2);
+    assert_int_equal(find(world, "tea").users, 4);
+}
+
 /* ---- the reader alone -------------------------------------------------------------------- */
 
 static struct hp_digest
@@ -408,6 +660,11 @@ main(void)
             a_new_solver_publishes_nothing_when_nothing_changed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(items_that_are_gone_leave_the_model, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_newer_solver_fences_the_older, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            a_settled_model_is_a_function_of_the_rows_alone, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(rare_pairs_are_not_published, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            a_publication_cut_short_is_never_seen, set_up, tear_down),
         cmocka_unit_test_setup_teardown(half_an_epoch_is_never_seen, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             an_epoch_that_does_not_fit_its_manifest_is_not_shown, set_up, tear_down),
