@@ -12,7 +12,8 @@
 #   kafka.sh tool CLASS ARGS...    one of Kafka's Java tools; names that do not begin with kafka. or
 #                                  org. are looked up below org.apache.kafka.tools
 #
-# DIR/overrides, written before the first `start`, is appended to every broker's properties.
+# DIR/overrides, written before the first `start`, is appended to every broker's properties. DIR/proxy
+# with two ports, INNER OUTER, gives a single broker one more listener on INNER that says it is on OUTER.
 # Settings are for speed on a small machine: short sessions and elections so that a killed broker
 # is back within 2 to 4 seconds instead of 13, small cleaner buffers so that 256 MB of heap do.
 # Three brokers keep the elections at their defaults: on two cores 200 ms elect without end.
@@ -87,6 +88,14 @@ share.coordinator.state.topic.min.isr=2
 END
 }
 
+proxy_listener() {
+    local inner outer
+    read -r inner outer <"$2"
+    echo "listeners=$1,PROXY://127.0.0.1:$inner"
+    echo "advertised.listeners=$1,PROXY://127.0.0.1:$outer"
+    echo "listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PROXY:PLAINTEXT"
+}
+
 # configure DIR NODES: fresh ports, one properties file per node.
 configure() {
     local dir=$1 nodes=$2 node client=() control=() voters=()
@@ -107,6 +116,7 @@ configure() {
             fi
             printf '%s\n' "node.id=$node" "listeners=$at" "advertised.listeners=$at" \
                 "log.dirs=$dir/$node/data"
+            [ ! -e "$dir/proxy" ] || proxy_listener "$at" "$dir/proxy"
             [ ! -e "$dir/overrides" ] || cat "$dir/overrides"
         } >"$dir/$node/server.properties"
         echo "${client[node]}" >"$dir/$node/port"
