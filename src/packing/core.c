@@ -1,18 +1,8 @@
 /* packing/core.c - see the header. SPDX-License-Identifier: Apache-2.0 */
 #include "packing/core.h"
 
-#define SCORE_BITS 24 /* |gain| + |all weights| of a column stay below 2^24 */
-#define POINTS_MAX (1 << 26)
-
-int32_t
-hp_core_points(int64_t price, int64_t rate)
-{
-    int64_t points = price * rate >> HP_CORE_RATE_BITS;
-
-    if (points > POINTS_MAX)
-        return POINTS_MAX;
-    return points < -POINTS_MAX ? -POINTS_MAX : (int32_t)points;
-}
+#define NEVER      INT32_MIN
+#define SCORE_BITS 22 /* |gain| + |all weights| of a column stay below 2^22 */
 
 static int64_t
 magnitude(int64_t value)
@@ -20,30 +10,33 @@ magnitude(int64_t value)
     return value < 0 ? -value : value;
 }
 
+struct hp_core *
+hp_core_new(const struct hp_problem *problem)
+{
+    struct hp_core *core = HP_ARENA_NEW(problem->arena, struct hp_core);
+
+    core->problem = problem;
+    core->column_of = HP_ARENA_ARRAY(problem->arena, problem->item_count, uint32_t);
+    core->last_of = HP_ARENA_ARRAY(problem->arena, problem->family_count, uint32_t);
+    return core;
+}
+
 static int64_t
 column_gain(const struct hp_core *core, uint32_t column)
 {
     const struct hp_problem *problem = core->problem;
     uint32_t i = core->item[column];
-    const struct hp_pack_item *item = &problem->instance->items[problem->source[i]];
+    const struct hp_pack_item *item;
     size_t repeat = (size_t)core->copy[column];
 
     if (repeat == 0)
         return core->gain[i] + problem->self[i];
+    item = &problem->instance->items[problem->source[i]];
     return repeat <= item->repeat_count ? item->repeat_gains[repeat - 1] : 0;
 }
 
-/* By item: its first column + 1, or 0. */
-static void
-map_items(const struct hp_core *core, uint32_t *column_of)
-{
-    for (uint32_t j = 0; j < core->count; j++)
-        if (core->copy[j] == 0)
-            column_of[core->item[j]] = j + 1;
-}
-
 static uint32_t
-shift_for(const struct hp_core *core, const uint32_t *column_of)
+shift_for(const struct hp_core *core)
 {
     const struct hp_problem *problem = core->problem;
     int64_t most = 0;
@@ -53,9 +46,10 @@ shift_for(const struct hp_core *core, const uint32_t *column_of)
         uint32_t i = core->item[j];
         int64_t sum = magnitude(column_gain(core, j));
 
-        for (uint32_t p = problem->pair_start[i]; p < problem->pair_start[i + 1]; p++)
-            if (column_of[problem->pair_item[p]])
-                sum += magnitude(problem->pair_weight[p]);
+        if (core->copy[j] == 0)
+            for (uint32_t p = problem->pair_start[i]; p < problem->pair_start[i + 1]; p++)
+                if (core->column_of[problem->pair_item[p]])
+                    sum += magnitude(problem->pair_weight[p]);
         most = sum > most ? sum : most;
     }
     for (size_t c = 0; c < problem->instance->category_count; c++)
@@ -67,28 +61,50 @@ shift_for(const struct hp_core *core, const uint32_t *column_of)
     return shift;
 }
 
+/* The column of the copy before column `j`'s. */
+static uint32_t
+column_before(const struct hp_core *core, uint32_t j)
+{
+    uint32_t before = 0;
+
+    while (core->item[before] != core->item[j] || core->copy[before] + 1 != core->copy[j])
+        before++;
+    return before;
+}
+
 static void
-fill_weights(struct hp_core *core, const uint32_t *column_of)
+fill_weights(struct hp_core *core)
 {
     const struct hp_problem *problem = core->problem;
     uint32_t stride = core->padded;
 
-    core->weight = HP_ARENA_ARRAY(problem->arena, (size_t)stride * stride, int32_t);
+    memset(core->weight, 0, (size_t)stride * stride * sizeof(*core->weight));
+    core->pair_start[0] = 0;
+    memset(core->spite, 0, stride * sizeof(*core->spite));
     for (uint32_t j = 0; j < core->count; j++) {
         uint32_t i = core->item[j];
         int32_t *row = core->weight + (size_t)j * stride;
+        int32_t least = 0;
 
+        core->pair_start[j + 1] = core->pair_start[j];
         if (core->copy[j] > 0) {
-            row[j - 1] = HP_CORE_CLASH;
-            core->weight[(size_t)(j - 1) * stride + j] = HP_CORE_CLASH;
+            uint32_t before = column_before(core, j);
+
+            row[before] = HP_CORE_CLASH;
+            core->weight[(size_t)before * stride + j] = HP_CORE_CLASH;
             continue;
         }
         for (uint32_t p = problem->pair_start[i]; p < problem->pair_start[i + 1]; p++) {
-            uint32_t other = column_of[problem->pair_item[p]];
+            uint32_t other = core->column_of[problem->pair_item[p]];
 
-            if (other)
-                row[other - 1] += (int32_t)(problem->pair_weight[p] / (1 << core->shift));
+            if (!other)
+                continue;
+            row[other - 1] += (int32_t)(problem->pair_weight[p] / (INT64_C(1) << core->shift));
+            least = row[other - 1] < least ? row[other - 1] : least;
+            if (other - 1 > j && core->pair_start[j + 1] < HP_CORE_PAIRS_MAX)
+                core->pair_column[core->pair_start[j + 1]++] = other - 1;
         }
+        core->spite[j] = -least;
     }
 }
 
@@ -97,63 +113,96 @@ static void
 fill_clashes(struct hp_core *core)
 {
     const struct hp_problem *problem = core->problem;
-    uint32_t *last = HP_ARENA_ARRAY(problem->arena, problem->family_count, uint32_t);
     uint32_t before[HP_CORE_MAX];
 
+    core->clashing = (struct hp_columns){0};
     for (uint32_t j = 0; j < core->count; j++) {
         uint32_t family = problem->family[core->item[j]];
 
         if (core->copy[j] > 0)
             continue;
-        before[j] = last[family];
-        last[family] = j + 1;
+        before[j] = core->last_of[family];
+        core->last_of[family] = j + 1;
         for (uint32_t k = before[j]; k; k = before[k - 1]) {
             core->weight[(size_t)j * core->padded + k - 1] = -HP_CORE_CLASH;
             core->weight[(size_t)(k - 1) * core->padded + j] = -HP_CORE_CLASH;
+            core->clashing.word[j >> 6] |= UINT64_C(1) << (j & 63);
+            core->clashing.word[(k - 1) >> 6] |= UINT64_C(1) << ((k - 1) & 63);
         }
     }
+    for (uint32_t j = 0; j < core->count; j++)
+        core->last_of[problem->family[core->item[j]]] = 0;
 }
 
-/* Which rows a column has, and which columns a row. */
+/* Which columns each row of the problem has. */
 static void
-map_rows(struct hp_core *core)
+collect_rows(const struct hp_core *core, struct hp_columns *columns)
 {
     const struct hp_problem *problem = core->problem;
 
-    memset(core->row_columns, 0, problem->row_count * sizeof(*core->row_columns));
+    memset(columns, 0, problem->row_count * sizeof(*columns));
     for (uint32_t j = 0; j < core->count; j++) {
         uint32_t i = core->item[j];
         const struct hp_rowset *rows =
             core->copy[j] ? &problem->unit_rows[i] : &problem->first_rows[i];
 
-        core->rows[j] = rows;
         for (uint32_t w = 0; w < problem->row_words; w++)
             for (uint64_t bits = rows->word[w]; bits; bits &= bits - 1)
-                hp_columns_flip(
-                    &core->row_columns[w * 64 + (uint32_t)__builtin_ctzll(bits)], j);
+                hp_columns_flip(&columns[w * 64 + (uint32_t)__builtin_ctzll(bits)], j);
     }
-    core->live_count = 0;
-    for (uint32_t row = 0; row < problem->row_count; row++) {
-        uint64_t any = 0;
+}
 
+static int32_t
+columns_count(const struct hp_columns *columns)
+{
+    int32_t count = 0;
+
+    for (uint32_t w = 0; w < HP_CORE_WORDS; w++)
+        count += __builtin_popcountll(columns->word[w]);
+    return count;
+}
+
+/* Keeps the rows that can bind, and tells every column which of them it has. */
+static void
+map_rows(struct hp_core *core)
+{
+    const struct hp_problem *problem = core->problem;
+    struct hp_columns columns[HP_ROWS_MAX];
+
+    collect_rows(core, columns);
+    core->row_count = 0;
+    core->count_live = false;
+    memset(core->rows, 0, core->count * sizeof(*core->rows));
+    for (uint32_t row = 0; row < problem->row_count; row++) {
+        uint32_t live = core->row_count;
+
+        if (problem->row_min[row] <= 0 && columns_count(&columns[row]) <= problem->row_max[row])
+            continue;
+        core->count_live = core->count_live || row == 0;
+        core->row_min[live] = problem->row_min[row];
+        core->row_max[live] = problem->row_max[row];
+        core->row_columns[live] = columns[row];
         for (uint32_t w = 0; w < HP_CORE_WORDS; w++)
-            any |= core->row_columns[row].word[w];
-        if (any)
-            core->live_row[core->live_count++] = row;
+            for (uint64_t bits = columns[row].word[w]; bits; bits &= bits - 1)
+                hp_rowset_add(&core->rows[w * 64 + (uint32_t)__builtin_ctzll(bits)], live);
+        core->row_count++;
     }
+    core->row_words = (core->row_count + 63) / 64;
 }
 
 void
 hp_core_build(struct hp_core *core)
 {
     const struct hp_problem *problem = core->problem;
-    uint32_t *column_of = HP_ARENA_ARRAY(problem->arena, problem->item_count, uint32_t);
-    int64_t total = 1;
+    int64_t dearest = 1;
 
-    core->padded = (core->count + 7) / 8 * 8;
+    core->padded = (core->count + 2 * HP_LANES - 1) / (2 * HP_LANES) * (2 * HP_LANES);
     core->pinned = (struct hp_columns){0};
-    map_items(core, column_of);
-    core->shift = shift_for(core, column_of);
+    core->there = (struct hp_columns){0};
+    for (uint32_t j = 0; j < core->count; j++)
+        if (core->copy[j] == 0)
+            core->column_of[core->item[j]] = j + 1;
+    core->shift = shift_for(core);
     for (uint32_t j = 0; j < core->count; j++) {
         uint32_t i = core->item[j];
         int32_t gain = (int32_t)(column_gain(core, j) / (INT64_C(1) << core->shift));
@@ -161,126 +210,133 @@ hp_core_build(struct hp_core *core)
         core->price[j] = problem->price[i];
         core->category[j] = problem->category[i];
         core->base[j] = core->copy[j] ? gain - HP_CORE_CLASH : gain;
+        hp_columns_flip(&core->there, j);
         if (problem->must[i] && core->copy[j] == 0)
             hp_columns_flip(&core->pinned, j);
-        if (core->price[j] > total)
-            total = core->price[j];
+        dearest = core->price[j] > dearest ? core->price[j] : dearest;
     }
     for (uint32_t j = core->count; j < core->padded; j++) {
         core->category[j] = -1;
         core->base[j] = 0;
         core->price[j] = 0;
     }
-    core->rate_max = (INT64_C(1) << 61) / (total * (HP_PACK_UNITS_MAX + 1));
+    core->rate_max = (INT64_C(1) << 61) / (dearest * (HP_PACK_UNITS_MAX + 1));
     map_rows(core);
-    fill_weights(core, column_of);
+    fill_weights(core);
     fill_clashes(core);
+    for (uint32_t j = 0; j < core->count; j++)
+        core->column_of[core->item[j]] = 0;
+    hp_core_reset(core);
+}
+
+void
+hp_core_share(struct hp_core *core)
+{
+    map_rows(core);
     hp_core_reset(core);
 }
 
 void
 hp_core_reset(struct hp_core *core)
 {
-    memset(core->units, 0, core->problem->instance->category_count * sizeof(*core->units));
-    memset(core->row, 0, core->problem->row_count * sizeof(*core->row));
-    memset(core->use, 0, sizeof(core->use));
-    core->chosen = (struct hp_columns){0};
-    core->cost = 0;
-    core->value = 0;
+    struct hp_core_state *box = &core->box;
+
+    box->chosen = (struct hp_columns){0};
+    memset(&box->full, 0, sizeof(box->full));
+    memset(&box->tight, 0, sizeof(box->tight));
+    memset(box->use, 0, sizeof(box->use));
+    memset(box->row, 0, core->row_count * sizeof(*box->row));
+    for (size_t c = 0; c < core->problem->instance->category_count; c++) {
+        box->units[c] = 0;
+        box->same[c] = -hp_core_bonus(core, (int32_t)c, 0);
+    }
+    box->cost = 0;
+    box->value = 0;
+    box->deficit = 0;
+    for (uint32_t row = 0; row < core->row_count; row++) {
+        if (core->row_max[row] <= 0)
+            hp_rowset_add(&box->full, row);
+        if (core->row_min[row] >= 0)
+            hp_rowset_add(&box->tight, row);
+        box->deficit += core->row_min[row];
+    }
     for (uint32_t j = 0; j < core->count; j++)
-        core->add[j] = core->base[j] + hp_core_bonus(core, core->category[j], 0);
+        box->add[j] = core->base[j] + hp_core_bonus(core, core->category[j], 0);
     for (uint32_t j = core->count; j < core->padded; j++)
-        core->add[j] = 0;
+        box->add[j] = 0;
     for (uint32_t w = 0; w < HP_CORE_WORDS; w++)
         for (uint64_t bits = core->pinned.word[w]; bits; bits &= bits - 1)
             hp_core_put(core, w * 64 + (uint32_t)__builtin_ctzll(bits));
 }
 
-int32_t
-hp_core_bonus(const struct hp_core *core, int32_t category, int32_t units)
-{
-    const struct hp_pack_category *entry = &core->problem->instance->categories[category];
-
-    if (units < 0 || (size_t)units >= entry->bonus_count)
-        return 0;
-    return (int32_t)(entry->bonus[units] >> core->shift);
-}
-
-int32_t
-hp_core_same(const struct hp_core *core, int32_t category)
-{
-    int32_t units = core->units[category];
-
-    return hp_core_bonus(core, category, units - 1) - hp_core_bonus(core, category, units);
-}
-
-int32_t
-hp_core_worth(const struct hp_core *core, uint32_t column)
-{
-    return core->add[column] + hp_core_same(core, core->category[column]);
-}
-
-/* add[] after `column` came: its row of weights, and its category's next bonus. */
 static void
-add_weights(struct hp_core *core, uint32_t column, int32_t bonus)
+rowset_put(struct hp_rowset *set, uint32_t row, bool on)
 {
-    const int32_t *row = core->weight + (size_t)column * core->padded;
-    int32_t category = core->category[column];
+    uint64_t bit = UINT64_C(1) << (row & 63);
 
-    for (uint32_t j = 0; j < core->padded; j += HP_LANES)
-        *(hp_lanes *)(core->add + j) +=
-            *(const hp_lanes *)(row + j) +
-            ((*(const hp_lanes *)(core->category + j) == category) & bonus);
+    set->word[row >> 6] = on ? set->word[row >> 6] | bit : set->word[row >> 6] & ~bit;
 }
 
-/* The same after it went. */
-static void
-subtract_weights(struct hp_core *core, uint32_t column, int32_t bonus)
-{
-    const int32_t *row = core->weight + (size_t)column * core->padded;
-    int32_t category = core->category[column];
-
-    for (uint32_t j = 0; j < core->padded; j += HP_LANES)
-        *(hp_lanes *)(core->add + j) +=
-            ((*(const hp_lanes *)(core->category + j) == category) & bonus) -
-            *(const hp_lanes *)(row + j);
-}
-
-static void
-update_rows(struct hp_core *core, uint32_t column, int32_t sign)
+void
+hp_core_change_rows(struct hp_core *core, uint32_t column, int32_t sign)
 {
     const struct hp_problem *problem = core->problem;
-    const struct hp_rowset *rows = core->rows[column];
+    struct hp_core_state *box = &core->box;
 
-    for (uint32_t w = 0; w < problem->row_words; w++)
-        for (uint64_t bits = rows->word[w]; bits; bits &= bits - 1)
-            core->row[w * 64 + (uint32_t)__builtin_ctzll(bits)] += sign;
+    for (uint32_t w = 0; w < core->row_words; w++)
+        for (uint64_t bits = core->rows[column].word[w]; bits; bits &= bits - 1) {
+            uint32_t row = w * 64 + (uint32_t)__builtin_ctzll(bits);
+            int32_t before = box->row[row];
+            int32_t now = before + sign;
+
+            box->row[row] = now;
+            box->deficit -= sign * ((sign > 0 ? before : now) < core->row_min[row]);
+            rowset_put(&box->full, row, now >= core->row_max[row]);
+            rowset_put(&box->tight, row, now <= core->row_min[row]);
+        }
     for (size_t r = 0; r < problem->instance->resource_count; r++)
-        core->use[r] += sign * hp_problem_use(problem, core->item[column], r);
-    core->cost += sign * core->price[column];
-    hp_columns_flip(&core->chosen, column);
+        box->use[r] += sign * hp_problem_use(problem, core->item[column], r);
+    box->cost += sign * core->price[column];
+    hp_columns_flip(&box->chosen, column);
 }
 
-void
-hp_core_put(struct hp_core *core, uint32_t column)
+struct hp_columns
+hp_core_needed(const struct hp_core *core)
 {
-    int32_t category = core->category[column];
+    struct hp_columns needed = {{0}};
+    bool other = false;
 
-    core->value += core->add[column];
-    core->units[category]++;
-    add_weights(core, column, -hp_core_same(core, category));
-    update_rows(core, column, 1);
+    for (uint32_t row = core->row_count; row-- > 0;) {
+        if (core->box.row[row] >= core->row_min[row] || (row == 0 && core->count_live && other))
+            continue;
+        other = true;
+        for (uint32_t w = 0; w < HP_CORE_WORDS; w++)
+            needed.word[w] |= core->row_columns[row].word[w];
+    }
+    return needed;
 }
 
-void
-hp_core_remove(struct hp_core *core, uint32_t column)
+bool
+hp_core_light(const struct hp_core *core)
 {
-    int32_t category = core->category[column];
+    const struct hp_pack_instance *in = core->problem->instance;
 
-    subtract_weights(core, column, hp_core_same(core, category));
-    core->units[category]--;
-    core->value -= core->add[column];
-    update_rows(core, column, -1);
+    for (size_t r = 0; r < in->resource_count; r++)
+        if (core->box.use[r] > in->resources[r].max)
+            return false;
+    return true;
+}
+
+int32_t
+hp_core_load_points(const struct hp_core *core, uint32_t column, size_t resource, int64_t load)
+{
+    const struct hp_problem *problem = core->problem;
+    int64_t use = hp_problem_use(problem, core->item[column], resource);
+    int64_t max = problem->instance->resources[resource].max;
+    int64_t parts = use > max ? 1 << 12 : (use << 12) / (max + 1);
+    int64_t points = load * parts >> 12;
+
+    return points > HP_POINTS_MAX ? HP_POINTS_MAX : (int32_t)points;
 }
 
 static bool
@@ -289,226 +345,141 @@ capacities_allow(const struct hp_core *core, uint32_t column)
     const struct hp_pack_instance *in = core->problem->instance;
 
     for (size_t r = 0; r < in->resource_count; r++)
-        if (core->use[r] + hp_problem_use(core->problem, core->item[column], r) >
+        if (core->box.use[r] + hp_problem_use(core->problem, core->item[column], r) >
             in->resources[r].max)
             return false;
     return true;
 }
 
-bool
-hp_core_fits(const struct hp_core *core, uint32_t column)
+/* Of `open`, the column with the most worth above its points; equal ones: the first. */
+static inline __attribute__((always_inline)) uint32_t
+best_column(const struct hp_core *core, const struct hp_columns *open, const int32_t *points,
+    int32_t *score)
 {
-    const struct hp_problem *problem = core->problem;
-    const struct hp_rowset *rows = core->rows[column];
+    const hp_lanes bit = {1, 2, 4, 8, 16, 32, 64, 128};
+    const hp_lanes number = {0, 1, 2, 3, 4, 5, 6, 7};
+    hp_lanes most = {NEVER, NEVER, NEVER, NEVER, NEVER, NEVER, NEVER, NEVER};
+    hp_lanes column = {0};
+    int32_t best = 0;
 
-    for (uint32_t w = 0; w < problem->row_words; w++)
-        for (uint64_t bits = rows->word[w]; bits; bits &= bits - 1) {
-            uint32_t row = w * 64 + (uint32_t)__builtin_ctzll(bits);
+    for (uint32_t j = 0; j < core->padded; j += HP_LANES) {
+        int32_t mask = (int32_t)(open->word[j >> 6] >> (j & 63) & 255);
+        hp_lanes add = *(const hp_lanes *)(core->box.add + j);
+        hp_lanes worth = add - *(const hp_lanes *)(points + j);
+        hp_lanes better = ((mask & bit) != 0) & (worth > most) & (add > -HP_CORE_CLASH / 2);
 
-            if (core->row[row] >= problem->row_max[row])
-                return false;
-        }
-    return capacities_allow(core, column);
-}
-
-bool
-hp_core_filled(const struct hp_core *core)
-{
-    for (uint32_t row = 0; row < core->problem->share_row; row++)
-        if (core->row[row] < core->problem->row_min[row])
-            return false;
-    return true;
-}
-
-void
-hp_core_edges(const struct hp_core *core, struct hp_edges *edges)
-{
-    const struct hp_problem *problem = core->problem;
-
-    edges->full_count = 0;
-    edges->tight_count = 0;
-    for (uint32_t k = 0; k < core->live_count; k++) {
-        uint32_t row = core->live_row[k];
-
-        if (core->row[row] >= problem->row_max[row])
-            edges->full[edges->full_count++] = row;
-        if (core->row[row] <= problem->row_min[row] && core->row[row] > 0)
-            edges->tight[edges->tight_count++] = row;
+        most = (worth & better) | (most & ~better);
+        column = (((int32_t)j + number) & better) | (column & ~better);
     }
+    for (int k = 1; k < HP_LANES; k++)
+        if (most[k] > most[best] || (most[k] == most[best] && column[k] < column[best]))
+            best = k;
+    *score = most[best];
+    return *score == NEVER ? HP_NO_COLUMN : (uint32_t)column[best];
 }
 
-struct hp_columns
-hp_core_open(
-    const struct hp_core *core, const struct hp_edges *edges, const struct hp_rowset *out)
+/* Takes out of `open` what a capacity has no room for. */
+static void
+mind_capacities(const struct hp_core *core, struct hp_columns *open)
 {
-    struct hp_columns open;
-
-    memset(&open, 255, sizeof(open));
-    for (uint32_t k = 0; k < edges->full_count; k++)
-        if (!out || !hp_rowset_has(out, edges->full[k]))
-            for (uint32_t w = 0; w < HP_CORE_WORDS; w++)
-                open.word[w] &= ~core->row_columns[edges->full[k]].word[w];
-    for (uint32_t k = 0; out && k < edges->tight_count; k++)
-        if (hp_rowset_has(out, edges->tight[k]))
-            for (uint32_t w = 0; w < HP_CORE_WORDS; w++)
-                open.word[w] &= core->row_columns[edges->tight[k]].word[w];
-    return open;
-}
-
-/* Columns that may come in; with `needed`, only those that help a row below its minimum. */
-static struct hp_columns
-columns_open(const struct hp_core *core, bool needed)
-{
-    const struct hp_problem *problem = core->problem;
-    struct hp_edges edges;
-    struct hp_columns open;
-    struct hp_columns helps = {{0}};
-
-    hp_core_edges(core, &edges);
-    open = hp_core_open(core, &edges, NULL);
-    for (uint32_t row = 1; needed && row < problem->share_row; row++)
-        if (core->row[row] < problem->row_min[row])
-            for (uint32_t w = 0; w < HP_CORE_WORDS; w++)
-                helps.word[w] |= core->row_columns[row].word[w];
-    for (uint32_t w = 0; w < HP_CORE_WORDS; w++) {
-        uint64_t there = core->row_columns[0].word[w] & ~core->chosen.word[w];
-
-        open.word[w] &= needed ? helps.word[w] & there : there;
-    }
-    return open;
-}
-
-#define NONE UINT32_MAX
-
-static uint32_t
-best_column(const struct hp_core *core, const int32_t *points, bool needed, int32_t *score)
-{
-    struct hp_columns open = columns_open(core, needed);
-    bool limited = core->problem->instance->resource_count > 0;
-    uint32_t best = NONE;
-
     for (uint32_t w = 0; w < HP_CORE_WORDS; w++)
-        for (uint64_t bits = open.word[w]; bits; bits &= bits - 1) {
+        for (uint64_t bits = open->word[w]; bits; bits &= bits - 1) {
             uint32_t j = w * 64 + (uint32_t)__builtin_ctzll(bits);
-            int32_t worth = core->add[j] - points[j];
 
-            if (core->add[j] < -HP_CORE_CLASH / 2 || (best != NONE && worth <= *score))
-                continue;
-            if (limited && !capacities_allow(core, j))
-                continue;
-            best = j;
-            *score = worth;
+            if (!capacities_allow(core, j))
+                hp_columns_flip(open, j);
         }
-    return best;
 }
 
-static bool
-needs_rows(const struct hp_core *core)
+static inline __attribute__((always_inline)) void
+fill_body(struct hp_core *core, const int32_t *points)
 {
-    for (uint32_t row = 1; row < core->problem->share_row; row++)
-        if (core->row[row] < core->problem->row_min[row])
-            return true;
-    return false;
-}
+    for (;;) {
+        struct hp_columns open = hp_core_open(core, HP_NO_COLUMN);
+        int32_t score;
+        uint32_t j;
 
-/* What the column's use of capacities costs, when a whole capacity costs `load`. */
-static int32_t
-load_points(const struct hp_core *core, uint32_t column, int64_t load)
-{
-    const struct hp_pack_instance *in = core->problem->instance;
-    int64_t points = 0;
+        for (uint32_t w = 0; w < HP_CORE_WORDS; w++)
+            open.word[w] &= ~core->box.chosen.word[w];
+        if (core->box.deficit) {
+            struct hp_columns needed = hp_core_needed(core);
 
-    for (size_t r = 0; r < in->resource_count; r++) {
-        int64_t use = hp_problem_use(core->problem, core->item[column], r);
-
-        if (use > 0) /* at most the whole, and 2^10 parts of it are fine enough */
-            points += load * (use * 1024 / (in->resources[r].max + 1)) / 1024;
-    }
-    return points > POINTS_MAX ? POINTS_MAX : (int32_t)points;
-}
-
-static bool
-fill_by(struct hp_core *core, const int32_t *points)
-{
-    while (core->row[0] < core->problem->row_max[0]) {
-        bool needed = needs_rows(core);
-        int32_t score = 0;
-        uint32_t j = best_column(core, points, needed, &score);
-
-        if (j == NONE)
-            break;
-        if (!needed && score <= 0 && core->row[0] >= core->problem->row_min[0])
+            for (uint32_t w = 0; w < HP_CORE_WORDS; w++)
+                open.word[w] &= needed.word[w];
+        }
+        if (core->problem->instance->resource_count)
+            mind_capacities(core, &open);
+        j = best_column(core, &open, points, &score);
+        if (j == HP_NO_COLUMN || (!core->box.deficit && score <= 0))
             break;
         hp_core_put(core, j);
     }
-    return hp_core_filled(core);
 }
 
-bool
-hp_core_fill(struct hp_core *core, int64_t rate, int64_t load)
+static void
+fill_plain(struct hp_core *core, const int32_t *points)
 {
+    fill_body(core, points);
+}
+
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) static void
+fill_avx2(struct hp_core *core, const int32_t *points)
+{
+    fill_body(core, points);
+}
+#endif
+
+static void
+fill_by(struct hp_core *core, const int32_t *points)
+{
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2")) {
+        fill_avx2(core, points);
+        return;
+    }
+#endif
+    fill_plain(core, points);
+}
+
+void
+hp_core_fill(struct hp_core *core, int64_t rate, int64_t load, const int32_t *noise)
+{
+    size_t capacities = load ? core->problem->instance->resource_count : 0;
     int32_t points[HP_CORE_MAX];
 
     for (uint32_t j = 0; j < core->count; j++) {
-        points[j] = hp_core_points(core->price[j], rate);
-        if (load)
-            points[j] += load_points(core, j, load);
+        points[j] = hp_core_points(core->price[j], rate) + (noise ? noise[j] : 0);
+        for (size_t r = 0; r < capacities; r++)
+            points[j] += hp_core_load_points(core, j, r, load);
     }
-    return fill_by(core, points);
+    for (uint32_t j = core->count; j < core->padded; j++)
+        points[j] = 0;
+    fill_by(core, points);
 }
 
-bool
-hp_core_fill_noisy(struct hp_core *core, int64_t rate, int64_t noise, struct hp_rng *rng)
+/* Position of item `i` in the content, or its count. */
+static uint32_t
+content_find(const struct hp_content *box, uint32_t i)
 {
-    int32_t points[HP_CORE_MAX];
+    uint32_t k = 0;
 
-    for (uint32_t j = 0; j < core->count; j++)
-        points[j] = hp_core_points(core->price[j], rate) +
-                    (int32_t)hp_rng_between(rng, 0, noise > POINTS_MAX ? POINTS_MAX : noise);
-    return fill_by(core, points);
+    while (k < box->count && box->item[k] != i)
+        k++;
+    return k;
 }
 
 void
 hp_core_load(struct hp_core *core, const struct hp_content *box)
 {
-    uint32_t k = 0;
-
     hp_core_reset(core);
     for (uint32_t j = 0; j < core->count; j++) {
-        while (k < box->count && box->item[k] < core->item[j])
-            k++;
-        if (k == box->count)
-            break;
-        if (box->item[k] == core->item[j] && core->copy[j] < box->quantity[k] &&
-            !hp_columns_has(&core->chosen, j))
+        uint32_t k = content_find(box, core->item[j]);
+
+        if (k < box->count && core->copy[j] < box->quantity[k] &&
+            !hp_columns_has(&core->box.chosen, j))
             hp_core_put(core, j);
     }
-}
-
-void
-hp_core_keep(const struct hp_core *core, struct hp_core_state *state)
-{
-    state->chosen = core->chosen;
-    memcpy(state->add, core->add, core->padded * sizeof(*core->add));
-    memcpy(state->use, core->use, sizeof(core->use));
-    state->cost = core->cost;
-    state->value = core->value;
-    memcpy(state->units, core->units,
-        core->problem->instance->category_count * sizeof(*core->units));
-    memcpy(state->row, core->row, core->problem->row_count * sizeof(*core->row));
-}
-
-void
-hp_core_restore(struct hp_core *core, const struct hp_core_state *state)
-{
-    core->chosen = state->chosen;
-    memcpy(core->add, state->add, core->padded * sizeof(*core->add));
-    memcpy(core->use, state->use, sizeof(core->use));
-    core->cost = state->cost;
-    core->value = state->value;
-    memcpy(core->units, state->units,
-        core->problem->instance->category_count * sizeof(*core->units));
-    memcpy(core->row, state->row, core->problem->row_count * sizeof(*core->row));
 }
 
 void
@@ -516,14 +487,20 @@ hp_core_save(const struct hp_core *core, struct hp_content *box)
 {
     box->count = 0;
     for (uint32_t w = 0; w < HP_CORE_WORDS; w++)
-        for (uint64_t bits = core->chosen.word[w]; bits; bits &= bits - 1) {
-            uint32_t j = w * 64 + (uint32_t)__builtin_ctzll(bits);
+        for (uint64_t bits = core->box.chosen.word[w]; bits; bits &= bits - 1) {
+            uint32_t i = core->item[w * 64 + (uint32_t)__builtin_ctzll(bits)];
+            uint32_t at = content_find(box, i);
 
-            if (core->copy[j] > 0) {
-                box->quantity[box->count - 1]++;
+            if (at < box->count) {
+                box->quantity[at]++;
                 continue;
             }
-            box->item[box->count] = core->item[j];
-            box->quantity[box->count++] = 1;
+            for (; at && box->item[at - 1] > i; at--) {
+                box->item[at] = box->item[at - 1];
+                box->quantity[at] = box->quantity[at - 1];
+            }
+            box->item[at] = i;
+            box->quantity[at] = 1;
+            box->count++;
         }
 }

@@ -7,6 +7,12 @@
  * that, the worth of adding column j to the box is one array entry, add[j], kept up to date
  * by one row addition a change.
  *
+ * Columns stand in falling order of score, so that a search may stop early.
+ *
+ * Of the problem's rows only those are kept that can bind: with a minimum, or with more columns
+ * than their maximum. Which of them are full (nothing more may come) and which are tight
+ * (nothing may go) are two bit sets, so that "may this come in for that" is a few ANDs.
+ *
  * All numbers inside are 32 bit: values are shifted right until everything fits. The box that
  * comes out is valued again in full precision by the caller.
  *
@@ -15,13 +21,15 @@
 #ifndef HP_PACKING_CORE_H
 #define HP_PACKING_CORE_H
 
-#include "base/rng.h"
 #include "packing/problem.h"
 
 #define HP_CORE_MAX       128 /* columns; whole lanes and whole words */
 #define HP_CORE_WORDS     (HP_CORE_MAX / 64)
 #define HP_CORE_CLASH     (1 << 28)
 #define HP_CORE_RATE_BITS 16 /* a rate is points per unit of money, times 2^16 */
+#define HP_POINTS_MAX     (1 << 23)
+#define HP_NO_COLUMN      UINT32_MAX
+#define HP_CORE_PAIRS_MAX 1024 /* listed; more are only in the matrix */
 
 struct hp_columns { /* a set of columns */
     uint64_t word[HP_CORE_WORDS];
@@ -43,6 +51,22 @@ hp_columns_flip(struct hp_columns *set, uint32_t column)
 /* Eight numbers side by side; loads and stores need no alignment. */
 typedef int32_t hp_lanes __attribute__((vector_size(4 * HP_LANES), aligned(4), may_alias));
 
+struct hp_core_state { /* a box being changed */
+    struct hp_columns chosen;
+    struct hp_rowset full;  /* live rows at their maximum */
+    struct hp_rowset tight; /* live rows not above their minimum */
+    int64_t cost;
+    int64_t value;   /* shifted */
+    int64_t deficit; /* units missing to all minima together */
+    int64_t use[HP_PACK_RESOURCES_MAX];
+    int32_t add[HP_CORE_MAX]; /* worth of one more; for a chosen one see hp_core_worth() */
+    int32_t row[HP_ROWS_MAX]; /* by live row */
+    int32_t units[HP_PACK_CATEGORIES_MAX];
+    /* What an exchange gains over worth and add when both are of one category: one marginal
+     * bonus. */
+    int32_t same[HP_PACK_CATEGORIES_MAX];
+};
+
 struct hp_core {
     const struct hp_problem *problem;
     const int64_t *gain; /* by item, this slot's */
@@ -52,92 +76,161 @@ struct hp_core {
     int64_t rate_max; /* greatest rate that cannot overflow */
 
     uint32_t count;
-    uint32_t padded; /* count rounded up to whole lanes */
+    uint32_t padded; /* count rounded up to two whole lanes: the stride of `weight` */
     uint32_t item[HP_CORE_MAX];
     int32_t copy[HP_CORE_MAX];
     int64_t price[HP_CORE_MAX];
     int32_t category[HP_CORE_MAX];
     int32_t base[HP_CORE_MAX];
-    int32_t *weight; /* padded x padded */
-    struct hp_columns pinned;
+    int32_t spite[HP_CORE_MAX]; /* the most that another column gains when this one goes */
+    struct hp_columns there;    /* 0 .. count - 1 */
+    struct hp_columns pinned;   /* musts */
+    struct hp_columns clashing; /* with another column of its family in the core */
 
-    const struct hp_rowset *rows[HP_CORE_MAX];  /* by column */
-    struct hp_columns row_columns[HP_ROWS_MAX]; /* by row */
-    uint32_t live_row[HP_ROWS_MAX];             /* rows that any column has */
-    uint32_t live_count;
+    uint32_t row_count; /* live rows */
+    uint32_t row_words;
+    bool count_live; /* the first live row is the count of units */
+    int32_t row_min[HP_ROWS_MAX];
+    int32_t row_max[HP_ROWS_MAX];
+    struct hp_rowset rows[HP_CORE_MAX];         /* by column: its live rows */
+    struct hp_columns row_columns[HP_ROWS_MAX]; /* by live row */
 
-    /* The box being changed; copied as a whole by hp_core_keep(). */
-    struct hp_columns chosen;
-    int32_t add[HP_CORE_MAX]; /* worth of one more; for a chosen one see hp_core_worth() */
-    int64_t use[HP_PACK_RESOURCES_MAX];
-    int64_t cost;
-    int64_t value; /* shifted */
-    int32_t units[HP_PACK_CATEGORIES_MAX];
-    int32_t row[HP_ROWS_MAX];
+    uint32_t pair_start[HP_CORE_MAX + 1]; /* columns' pairs with later ones */
+    uint32_t pair_column[HP_CORE_PAIRS_MAX];
+
+    struct hp_core_state box;
+    int32_t weight[HP_CORE_MAX * HP_CORE_MAX];
+
+    uint32_t *column_of; /* by item: its first column + 1; all 0 between calls */
+    uint32_t *last_of;   /* by family, likewise */
 };
 
-struct hp_core_state { /* a box to come back to */
-    struct hp_columns chosen;
-    int32_t add[HP_CORE_MAX];
-    int64_t use[HP_PACK_RESOURCES_MAX];
-    int64_t cost;
-    int64_t value;
-    int32_t units[HP_PACK_CATEGORIES_MAX];
-    int32_t row[HP_ROWS_MAX];
-};
+/* Memory for any core of the problem. */
+struct hp_core *hp_core_new(const struct hp_problem *problem);
 
-void hp_core_keep(const struct hp_core *core, struct hp_core_state *state);
-void hp_core_restore(struct hp_core *core, const struct hp_core_state *state);
-
-/* Takes over the columns listed in item/copy[0 .. count) (sorted, without repetition, every
- * copy after the one before it, all musts among them) and empties the box but for musts. */
+/* Takes over the columns listed in item/copy[0 .. count) (without repetition, no copy without
+ * the ones before it, all musts among them) and empties the box but for musts. */
 void hp_core_build(struct hp_core *core);
+/* After the problem got another sharing row; empties the box. */
+void hp_core_share(struct hp_core *core);
 void hp_core_reset(struct hp_core *core);
 
-void hp_core_put(struct hp_core *core, uint32_t column);
-void hp_core_remove(struct hp_core *core, uint32_t column);
-
 /* The bonus of a category's (units + 1)-th unit, shifted. */
-int32_t hp_core_bonus(const struct hp_core *core, int32_t category, int32_t units);
+static inline int32_t
+hp_core_bonus(const struct hp_core *core, int32_t category, int32_t units)
+{
+    const struct hp_pack_category *entry = &core->problem->instance->categories[category];
+
+    if (units < 0 || (size_t)units >= entry->bonus_count)
+        return 0;
+    return (int32_t)(entry->bonus[units] >> core->shift);
+}
+
 /* What the box would lose without the chosen column. */
-int32_t hp_core_worth(const struct hp_core *core, uint32_t column);
-/* What an exchange gains over worth and add when both are of one category: one marginal bonus.
- */
-int32_t hp_core_same(const struct hp_core *core, int32_t category);
+static inline int32_t
+hp_core_worth(const struct hp_core *core, uint32_t column)
+{
+    return core->box.add[column] + core->box.same[core->category[column]];
+}
 
-/* Rows of the present box that are at their maximum, and at a minimum above 0. */
-struct hp_edges {
-    uint32_t full[HP_ROWS_MAX];
-    uint32_t full_count;
-    uint32_t tight[HP_ROWS_MAX];
-    uint32_t tight_count;
-};
+/* add[] after `column` came (sign 0) or went (-1): its row of weights, and its category's next
+ * bonus. */
+static inline __attribute__((always_inline)) void
+hp_core_change_worth(struct hp_core *core, uint32_t column, int32_t sign, int32_t bonus)
+{
+    const int32_t *row = core->weight + (size_t)column * core->padded;
+    int32_t category = core->category[column];
 
-void hp_core_edges(const struct hp_core *core, struct hp_edges *edges);
+    for (uint32_t j = 0; j < core->padded; j += HP_LANES)
+        *(hp_lanes *)(core->box.add + j) +=
+            (*(const hp_lanes *)(row + j) ^ sign) - sign +
+            ((*(const hp_lanes *)(core->category + j) == category) & bonus);
+}
 
-/* Columns that no row keeps out once a column with the rows `out` is gone (NULL: none goes).
- */
-struct hp_columns hp_core_open(
-    const struct hp_core *core, const struct hp_edges *edges, const struct hp_rowset *out);
+/* Rows, capacities, cost and the set of chosen columns after `column` came (1) or went (-1). */
+void hp_core_change_rows(struct hp_core *core, uint32_t column, int32_t sign);
 
-/* Row and capacity rules allow `column` in. */
-bool hp_core_fits(const struct hp_core *core, uint32_t column);
-/* Minima are reached (maxima always hold). */
-bool hp_core_filled(const struct hp_core *core);
+/* One unit more (1) or less (-1) of a category. */
+static inline void
+hp_core_change_units(struct hp_core *core, int32_t category, int32_t sign)
+{
+    int32_t units = core->box.units[category] += sign;
+
+    core->box.same[category] =
+        hp_core_bonus(core, category, units - 1) - hp_core_bonus(core, category, units);
+}
+
+static inline __attribute__((always_inline)) void
+hp_core_put(struct hp_core *core, uint32_t column)
+{
+    int32_t category = core->category[column];
+
+    core->box.value += core->box.add[column];
+    hp_core_change_units(core, category, 1);
+    hp_core_change_worth(core, column, 0, -core->box.same[category]);
+    hp_core_change_rows(core, column, 1);
+}
+
+static inline __attribute__((always_inline)) void
+hp_core_remove(struct hp_core *core, uint32_t column)
+{
+    int32_t category = core->category[column];
+
+    hp_core_change_worth(core, column, -1, core->box.same[category]);
+    hp_core_change_units(core, category, -1);
+    core->box.value -= core->box.add[column];
+    hp_core_change_rows(core, column, -1);
+}
+
+/* Columns that no row keeps out once `out` is gone (HP_NO_COLUMN: none goes). */
+static inline struct hp_columns
+hp_core_open(const struct hp_core *core, uint32_t out)
+{
+    struct hp_columns open = core->there;
+
+    for (uint32_t w = 0; w < core->row_words; w++) {
+        uint64_t rows = out == HP_NO_COLUMN ? 0 : core->rows[out].word[w];
+
+        for (uint64_t bits = core->box.full.word[w] & ~rows; bits; bits &= bits - 1)
+            for (uint32_t k = 0; k < HP_CORE_WORDS; k++)
+                open.word[k] &=
+                    ~core->row_columns[w * 64 + (uint32_t)__builtin_ctzll(bits)].word[k];
+        for (uint64_t bits = core->box.tight.word[w] & rows; bits; bits &= bits - 1)
+            for (uint32_t k = 0; k < HP_CORE_WORDS; k++)
+                open.word[k] &=
+                    core->row_columns[w * 64 + (uint32_t)__builtin_ctzll(bits)].word[k];
+    }
+    return open;
+}
+
+/* Columns that would help a row that is below its minimum; the count of units last. */
+struct hp_columns hp_core_needed(const struct hp_core *core);
+
+/* Capacities hold. */
+bool hp_core_light(const struct hp_core *core);
 
 /* Fills the box up: first what minima need, then while the worth exceeds the price at `rate`.
  * With `load` > 0 an item pays for the capacities it uses as well: `load` points for all of
- * one. False when a minimum cannot be reached this way. */
-bool hp_core_fill(struct hp_core *core, int64_t rate, int64_t load);
-/* The same with up to `noise` points taken from each column by the numbers of `rng`: another
- * start from the same columns. */
-bool hp_core_fill_noisy(struct hp_core *core, int64_t rate, int64_t noise, struct hp_rng *rng);
+ * one. `noise`: by column, taken from its worth, or NULL. Minima may stay short. */
+void hp_core_fill(struct hp_core *core, int64_t rate, int64_t load, const int32_t *noise);
 
 /* Empties the box and puts the content in, as far as it is among the columns. */
 void hp_core_load(struct hp_core *core, const struct hp_content *box);
 void hp_core_save(const struct hp_core *core, struct hp_content *box);
 
-/* Price in shifted points at a rate, at most 2^26 either way. */
-int32_t hp_core_points(int64_t price, int64_t rate);
+/* Price in shifted points at a rate, at most HP_POINTS_MAX either way. */
+static inline int32_t
+hp_core_points(int64_t price, int64_t rate)
+{
+    int64_t points = price * rate >> HP_CORE_RATE_BITS;
+
+    if (points > HP_POINTS_MAX)
+        return HP_POINTS_MAX;
+    return points < -HP_POINTS_MAX ? -HP_POINTS_MAX : (int32_t)points;
+}
+
+/* Share of a capacity in points, when all of it costs `load`. */
+int32_t hp_core_load_points(
+    const struct hp_core *core, uint32_t column, size_t resource, int64_t load);
 
 #endif

@@ -73,6 +73,7 @@ struct packing { /* one call of hp_pack_solve() */
     const struct hp_pack_instance *instance;
     struct hp_arena *arena;
     struct hp_problem problem;
+    struct hp_search *search;
     int64_t steps; /* left for exact searches */
     struct hp_pack_box boxes[HP_BOXES_MAX];
     struct hp_content contents[HP_BOXES_MAX];
@@ -114,7 +115,7 @@ fill_exactly(struct packing *packing, const struct hp_slot_task *task, int64_t m
     best->found = true;
     best->cost = hp_content_cost(&packing->problem, &best->box);
     best->value = hp_content_value(&packing->problem, task->gain, &best->box);
-    hp_slot_search(task, false, best);
+    hp_search_slot(packing->search, task, false, best);
     return HP_VERDICT_FOUND;
 }
 
@@ -128,13 +129,13 @@ fill_slot(struct packing *packing, const struct hp_slot_task *task, struct hp_be
     best->found = false;
     if (task->low > task->high || packing->problem.obstacle != HP_PACK_NO_OBSTACLE)
         return HP_VERDICT_IMPOSSIBLE;
-    hp_slot_search(task, false, best);
+    hp_search_slot(packing->search, task, false, best);
     if (best->found)
         return HP_VERDICT_FOUND;
     verdict = fill_exactly(packing, task, QUICK_STEPS, best);
     if (verdict != HP_VERDICT_OPEN)
         return verdict;
-    hp_slot_search(task, true, best);
+    hp_search_slot(packing->search, task, true, best);
     if (best->found)
         return HP_VERDICT_FOUND;
     return fill_exactly(packing, task, packing->steps, best);
@@ -232,6 +233,7 @@ hp_pack_solve(const struct hp_pack_instance *instance, struct hp_arena *arena,
     packing->arena = arena;
     packing->steps = EXACT_STEPS;
     hp_problem_build(&packing->problem, instance, arena);
+    packing->search = hp_search_new(&packing->problem);
     for (uint32_t slot = 0; slot < instance->slot_count; slot++)
         pack_slot(packing, slot);
     *answer = (struct hp_pack_answer){.boxes = packing->boxes,

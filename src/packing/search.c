@@ -1,16 +1,23 @@
 /* packing/search.c - see pack.c for the method. SPDX-License-Identifier: Apache-2.0 */
 #include "packing/search.h"
 
-#define CORE_TARGET   88
+#include "base/rng.h"
+
+#define UNITS_ALL     512 /* up to here every copy is looked at */
+#define CORE_TARGET   104
+#define FILLS_LEAST   2
 #define FILLS_MAX     8
+#define CHARGE        16 /* eighths of the rate, where a run begins */
 #define MAIN_STEPS    40
-#define MAIN_PATIENCE 18
+#define MAIN_PATIENCE 16
+#define SEED_STEPS    24
+#define SEED_PATIENCE 12
+#define BAN_STEPS     16
+#define BAN_PATIENCE  10
+#define RUNS_MAX      40
+#define RUNS_IDLE     10 /* runs in a row without a better box end a slot */
 #define HARD_STEPS    100
 #define NOISY_STARTS  24
-#define SEED_STEPS    20
-#define BAN_STEPS     24
-#define BAN_PATIENCE  12
-#define BAN_RUNS      20
 
 struct unit { /* a copy of an item that could be a column */
     int64_t score;
@@ -18,16 +25,76 @@ struct unit { /* a copy of an item that could be a column */
     int32_t copy;
 };
 
-struct slot {
+struct seed { /* a pair of columns to begin with */
+    int64_t score;
+    uint32_t a;
+    uint32_t b;
+};
+
+#define SEEDS_MAX 16
+
+struct hp_search {
+    const struct hp_problem *problem;
     const struct hp_slot_task *task;
     struct unit *units; /* by item and copy */
     uint32_t unit_count;
-    bool *listed; /* by unit: a column of the core to come */
+    int64_t *alone;  /* by unit: worth with no box around */
+    int64_t *worth;  /* by unit, as the core to come is chosen */
+    int64_t *credit; /* by item */
+    uint32_t *order; /* of units */
+    bool *listed;    /* by unit: a column of the core to come */
     uint32_t listed_count;
     int64_t rate; /* raw points per unit of money, times 2^16 */
     int64_t rate_max;
     struct hp_core *core;
+    struct hp_core_state start;
+    bool warm; /* the core serves any slot with the same gains and maximum */
+    int64_t core_rate;
+    struct seed seeds[SEEDS_MAX];
+    uint32_t seed_count;
+    int scale; /* of all step limits: hard slots get more */
 };
+
+/* Copies of an item that are looked at: those beyond the repeat gains are worth little, and
+ * only small problems have the time for all. */
+static int32_t
+copies_of(const struct hp_problem *problem, uint32_t i, bool all)
+{
+    const struct hp_pack_item *item = &problem->instance->items[problem->source[i]];
+    int32_t most = (int32_t)item->repeat_count + 2;
+
+    return all || problem->quantity[i] < most ? problem->quantity[i] : most;
+}
+
+static size_t
+units_of(const struct hp_problem *problem, bool all)
+{
+    size_t count = 0;
+
+    for (uint32_t i = 0; i < problem->item_count; i++)
+        count += (size_t)copies_of(problem, i, all);
+    return count;
+}
+
+struct hp_search *
+hp_search_new(const struct hp_problem *problem)
+{
+    struct hp_arena *arena = problem->arena;
+    struct hp_search *search = HP_ARENA_NEW(arena, struct hp_search);
+    size_t count = units_of(problem, true);
+
+    if (count > UNITS_ALL)
+        count = units_of(problem, false);
+    search->problem = problem;
+    search->units = HP_ARENA_ARRAY(arena, count, struct unit);
+    search->alone = HP_ARENA_ARRAY(arena, count, int64_t);
+    search->worth = HP_ARENA_ARRAY(arena, count, int64_t);
+    search->order = HP_ARENA_ARRAY(arena, count, uint32_t);
+    search->listed = HP_ARENA_ARRAY(arena, count, bool);
+    search->credit = HP_ARENA_ARRAY(arena, problem->item_count, int64_t);
+    search->core = hp_core_new(problem);
+    return search;
+}
 
 /* Affordable, and no row of it is closed for good. */
 static bool
@@ -46,123 +113,127 @@ possible(const struct hp_slot_task *task, uint32_t i)
     return true;
 }
 
-static void
-list_units(struct slot *slot)
+static int64_t
+unit_worth(const struct hp_search *search, uint32_t i, int32_t copy)
 {
-    const struct hp_problem *problem = slot->task->problem;
-    int64_t dearest = 1;
-    size_t count = 0;
+    const struct hp_problem *problem = search->problem;
+    const struct hp_pack_item *item = &problem->instance->items[problem->source[i]];
 
-    for (uint32_t i = 0; i < problem->item_count; i++)
-        count += (size_t)problem->quantity[i];
-    slot->units = HP_ARENA_ARRAY(problem->arena, count, struct unit);
-    slot->listed = HP_ARENA_ARRAY(problem->arena, count, bool);
+    if (copy == 0)
+        return search->task->gain[i] + problem->self[i] + problem->credit[i];
+    return (size_t)copy <= item->repeat_count ? item->repeat_gains[copy - 1] : 0;
+}
+
+static void
+list_units(struct hp_search *search)
+{
+    const struct hp_problem *problem = search->problem;
+    bool all = units_of(problem, true) <= UNITS_ALL;
+    int64_t dearest = 1;
+
+    search->unit_count = 0;
     for (uint32_t i = 0; i < problem->item_count; i++) {
-        if (!possible(slot->task, i))
+        int32_t copies = copies_of(problem, i, all);
+
+        if (!possible(search->task, i))
             continue;
         if (problem->price[i] > dearest)
             dearest = problem->price[i];
-        for (int32_t copy = 0; copy < problem->quantity[i]; copy++)
-            slot->units[slot->unit_count++] = (struct unit){0, i, copy};
+        for (int32_t copy = 0; copy < copies; copy++) {
+            search->alone[search->unit_count] = unit_worth(search, i, copy);
+            search->units[search->unit_count++] = (struct unit){0, i, copy};
+        }
     }
-    slot->rate_max = (INT64_C(1) << 61) / (dearest * (HP_PACK_UNITS_MAX + 1));
-}
-
-static int64_t
-unit_worth(const struct slot *slot, const struct unit *unit)
-{
-    const struct hp_problem *problem = slot->task->problem;
-    const struct hp_pack_item *item = &problem->instance->items[problem->source[unit->item]];
-    size_t repeat = (size_t)unit->copy;
-
-    if (repeat == 0)
-        return slot->task->gain[unit->item] + problem->self[unit->item] +
-               problem->credit[unit->item];
-    return repeat <= item->repeat_count ? item->repeat_gains[repeat - 1] : 0;
+    search->rate_max = (INT64_C(1) << 61) / (dearest * (HP_PACK_UNITS_MAX + 1));
 }
 
 /* Cost of the best units at a rate, as many as a box may hold, rules aside. */
 static int64_t
-cost_at(const struct slot *slot, const int64_t *worth, int64_t rate)
+cost_at(const struct hp_search *search, int64_t rate)
 {
-    const struct hp_problem *problem = slot->task->problem;
-    struct unit top[HP_PACK_UNITS_MAX];
+    const struct hp_problem *problem = search->problem;
+    int64_t scores[HP_PACK_UNITS_MAX];
+    int64_t prices[HP_PACK_UNITS_MAX];
     uint32_t most = (uint32_t)problem->row_max[0];
     uint32_t count = 0;
     int64_t cost = 0;
 
-    for (uint32_t u = 0; most && u < slot->unit_count; u++) {
-        uint32_t i = slot->units[u].item;
-        int64_t score = worth[u] - (problem->price[i] * rate >> HP_CORE_RATE_BITS);
+    for (uint32_t u = 0; most && u < search->unit_count; u++) {
+        int64_t price = problem->price[search->units[u].item];
+        int64_t score = search->alone[u] - (price * rate >> HP_CORE_RATE_BITS);
         uint32_t at;
 
-        if (score <= 0 || (count == most && score <= top[count - 1].score))
+        if (score <= 0 || (count == most && score <= scores[count - 1]))
             continue;
         at = count < most ? count++ : count - 1;
-        for (; at && top[at - 1].score < score; at--)
-            top[at] = top[at - 1];
-        top[at] = (struct unit){score, i, 0};
+        for (; at && scores[at - 1] < score; at--) {
+            scores[at] = scores[at - 1];
+            prices[at] = prices[at - 1];
+        }
+        scores[at] = score;
+        prices[at] = price;
     }
     for (uint32_t k = 0; k < count; k++)
-        cost += problem->price[top[k].item];
+        cost += prices[k];
     return cost;
 }
 
 static int64_t
-first_guess(const struct slot *slot, const int64_t *worth)
+first_guess(const struct hp_search *search)
 {
     int64_t points = 0;
     int64_t money = 1;
     int64_t guess;
 
-    for (uint32_t u = 0; u < slot->unit_count; u++) {
-        if (worth[u] > 0)
-            points += worth[u] / (1 + slot->unit_count / 64);
-        money += slot->task->problem->price[slot->units[u].item] / (1 + slot->unit_count / 64);
+    for (uint32_t u = 0; u < search->unit_count; u++) {
+        if (search->alone[u] > 0)
+            points += search->alone[u] / (1 + search->unit_count / 64);
+        money += search->problem->price[search->units[u].item] / (1 + search->unit_count / 64);
     }
-    guess = points / money >= slot->rate_max >> HP_CORE_RATE_BITS
-                ? slot->rate_max
+    guess = points / money >= search->rate_max >> HP_CORE_RATE_BITS
+                ? search->rate_max
                 : (points / money << HP_CORE_RATE_BITS) +
                       ((points % money << HP_CORE_RATE_BITS) / money);
-    return guess < 1 ? 1 : guess > slot->rate_max ? slot->rate_max : guess;
+    return guess < 1 ? 1 : guess > search->rate_max ? search->rate_max : guess;
 }
 
 /* The rate at which the best units just cost what the slot may cost; below 0 when a box must
  * cost more than the best units do. */
 static void
-find_rate(struct slot *slot, const int64_t *worth)
+find_rate(struct hp_search *search)
 {
-    int64_t guess = first_guess(slot, worth);
+    int64_t guess = first_guess(search);
+    int64_t high = search->task->high;
+    int64_t free_cost = cost_at(search, 0);
     int64_t cheap = 0; /* a rate that costs too much */
-    int64_t dear;
+    int64_t dear = guess;
 
-    if (cost_at(slot, worth, 0) <= slot->task->high) {
-        slot->rate = cost_at(slot, worth, 0) >= slot->task->low ? 0 : -(guess / 2);
+    if (free_cost <= high) {
+        search->rate = free_cost >= search->task->low ? 0 : -(guess / 2);
         return;
     }
-    dear = guess;
-    while (cost_at(slot, worth, dear) > slot->task->high && dear < slot->rate_max) {
+    while (cost_at(search, dear) > high && dear < search->rate_max) {
         cheap = dear;
-        dear = dear > slot->rate_max / 2 ? slot->rate_max : dear * 2;
+        dear = dear > search->rate_max / 2 ? search->rate_max : dear * 2;
     }
-    for (int k = 0; k < 5 && dear - cheap > 1; k++) {
+    for (int k = 0; k < 4 && dear - cheap > 1; k++) {
         int64_t middle = cheap + (dear - cheap) / 2;
 
-        if (cost_at(slot, worth, middle) > slot->task->high)
+        if (cost_at(search, middle) > high)
             cheap = middle;
         else
             dear = middle;
     }
-    slot->rate = dear;
+    search->rate = dear;
 }
 
 static void
-list(struct slot *slot, uint32_t u)
+list(struct hp_search *search, uint32_t u)
 {
-    while (slot->listed_count < HP_CORE_MAX && !slot->listed[u]) {
-        slot->listed[u] = true;
-        slot->listed_count++;
-        if (slot->units[u].copy == 0)
+    while (search->listed_count < HP_CORE_MAX && !search->listed[u]) {
+        search->listed[u] = true;
+        search->listed_count++;
+        if (search->units[u].copy == 0)
             break;
         u--;
     }
@@ -170,24 +241,24 @@ list(struct slot *slot, uint32_t u)
 
 /* Lists a unit with its earlier copies, if all of them still find room. */
 static void
-list_whole(struct slot *slot, uint32_t u)
+list_whole(struct hp_search *search, uint32_t u)
 {
-    if (slot->listed_count + (uint32_t)slot->units[u].copy < HP_CORE_MAX)
-        list(slot, u);
+    if (search->listed_count + (uint32_t)search->units[u].copy < HP_CORE_MAX)
+        list(search, u);
 }
 
 /* The `wanted` best units that have `row`, by score or (with `cheap`) by price. */
 static void
-list_row(struct slot *slot, uint32_t row, int32_t wanted, bool cheap)
+list_row(struct hp_search *search, uint32_t row, int32_t wanted, bool cheap)
 {
-    const struct hp_problem *problem = slot->task->problem;
+    const struct hp_problem *problem = search->problem;
     uint32_t top[HP_PACK_UNITS_MAX + 2];
     int64_t keys[HP_PACK_UNITS_MAX + 2];
     uint32_t most = (uint32_t)wanted < HP_PACK_UNITS_MAX ? (uint32_t)wanted : HP_PACK_UNITS_MAX;
     uint32_t count = 0;
 
-    for (uint32_t u = 0; u < slot->unit_count; u++) {
-        const struct unit *unit = &slot->units[u];
+    for (uint32_t u = 0; u < search->unit_count; u++) {
+        const struct unit *unit = &search->units[u];
         int64_t key = cheap ? -problem->price[unit->item] : unit->score;
         uint32_t at;
 
@@ -204,33 +275,47 @@ list_row(struct slot *slot, uint32_t row, int32_t wanted, bool cheap)
         top[at] = u;
     }
     for (uint32_t k = 0; k < count; k++)
-        list_whole(slot, top[k]);
+        list_whole(search, top[k]);
 }
 
 /* What the rules need at least, whatever it is worth. */
 static void
-list_needs(struct slot *slot)
+list_needs(struct hp_search *search)
 {
-    const struct hp_problem *problem = slot->task->problem;
+    const struct hp_problem *problem = search->problem;
 
-    for (uint32_t u = 0; u < slot->unit_count; u++)
-        if (problem->must[slot->units[u].item] && slot->units[u].copy == 0)
-            list(slot, u);
+    if (problem->must_count)
+        for (uint32_t u = 0; u < search->unit_count; u++)
+            if (problem->must[search->units[u].item] && search->units[u].copy == 0)
+                list(search, u);
     for (uint32_t row = 1; row < problem->share_row; row++)
         if (problem->row_min[row] > 0) {
-            list_row(slot, row, problem->row_min[row] + 2, false);
-            list_row(slot, row, problem->row_min[row] + 1, true);
+            list_row(search, row, problem->row_min[row] + 2, false);
+            list_row(search, row, problem->row_min[row] + 1, true);
         }
-    list_row(slot, 0, 4, true);
+    list_row(search, 0, 4, true);
 }
 
 static void
-list_content(struct slot *slot, const struct hp_content *box)
+list_content(struct hp_search *search, const struct hp_content *box)
 {
-    for (uint32_t k = 0; k < box->count; k++)
-        for (uint32_t u = 0; u < slot->unit_count; u++)
-            if (slot->units[u].item == box->item[k] && slot->units[u].copy < box->quantity[k])
-                list(slot, u);
+    for (uint32_t k = 0; k < box->count; k++) {
+        uint32_t low = 0;
+        uint32_t high = search->unit_count;
+
+        while (low < high) {
+            uint32_t middle = (low + high) / 2;
+
+            if (search->units[middle].item < box->item[k])
+                low = middle + 1;
+            else
+                high = middle;
+        }
+        for (; low < search->unit_count && search->units[low].item == box->item[k] &&
+               search->units[low].copy < box->quantity[k];
+             low++)
+            list(search, low);
+    }
 }
 
 static bool
@@ -271,123 +356,162 @@ select_best(const struct unit *units, uint32_t *order, uint32_t count, uint32_t 
     }
 }
 
+/* Merge sort of at most HP_CORE_MAX, runs of growing length. */
 static void
-list_best(struct slot *slot, uint32_t target)
+sort_best(const struct unit *units, uint32_t *order, uint32_t count)
 {
-    uint32_t *order = HP_ARENA_ARRAY(slot->task->problem->arena, slot->unit_count, uint32_t);
+    uint32_t spare[HP_CORE_MAX];
+    uint32_t *from = order;
+    uint32_t *to = spare;
+
+    for (uint32_t run = 1; run < count; run *= 2) {
+        uint32_t *swap = from;
+
+        for (uint32_t begin = 0; begin < count; begin += 2 * run) {
+            uint32_t a = begin;
+            uint32_t middle = begin + run < count ? begin + run : count;
+            uint32_t end = middle + run < count ? middle + run : count;
+            uint32_t b = middle;
+
+            for (uint32_t k = begin; k < end; k++)
+                to[k] = b == end || (a < middle && unit_before(units, from[a], from[b]))
+                            ? from[a++]
+                            : from[b++];
+        }
+        from = to;
+        to = swap;
+    }
+    if (from != order)
+        memcpy(order, from, count * sizeof(*order));
+}
+
+static void
+list_best(struct hp_search *search, uint32_t target)
+{
     uint32_t count = 0;
     uint32_t wanted;
 
-    if (slot->listed_count >= target)
+    if (search->listed_count >= target)
         return;
-    wanted = target - slot->listed_count;
-    for (uint32_t u = 0; u < slot->unit_count; u++)
-        if (!slot->listed[u])
-            order[count++] = u;
+    wanted = target - search->listed_count;
+    for (uint32_t u = 0; u < search->unit_count; u++)
+        if (!search->listed[u])
+            search->order[count++] = u;
     if (wanted < count)
-        select_best(slot->units, order, count, wanted);
+        select_best(search->units, search->order, count, wanted);
     for (uint32_t k = 0; k < count && k < wanted; k++)
-        list_whole(slot, order[k]);
+        list_whole(search, search->order[k]);
 }
 
 /* Chooses the columns by score (worth less price at the present rate) and builds the core.
  * Columns around `box`, when given: worth is then what an item adds to that box. */
 static void
-build_core(struct slot *slot, const int64_t *worth, const struct hp_content *box)
+build_core(struct hp_search *search, const int64_t *worth, const struct hp_content *box)
 {
-    const struct hp_problem *problem = slot->task->problem;
-    struct hp_core *core = slot->core;
+    const struct hp_problem *problem = search->problem;
+    struct hp_core *core = search->core;
     uint32_t target = CORE_TARGET + (uint32_t)problem->row_max[0] / 2;
 
-    memset(slot->listed, 0, slot->unit_count * sizeof(*slot->listed));
-    slot->listed_count = 0;
-    for (uint32_t u = 0; u < slot->unit_count; u++)
-        slot->units[u].score =
-            worth[u] - (problem->price[slot->units[u].item] * slot->rate >> HP_CORE_RATE_BITS);
+    memset(search->listed, 0, search->unit_count * sizeof(*search->listed));
+    search->listed_count = 0;
+    for (uint32_t u = 0; u < search->unit_count; u++)
+        search->units[u].score =
+            worth[u] -
+            (problem->price[search->units[u].item] * search->rate >> HP_CORE_RATE_BITS);
     if (box)
-        list_content(slot, box);
-    list_needs(slot);
-    list_best(slot, target < HP_CORE_MAX ? target : HP_CORE_MAX);
-    *core = (struct hp_core){.problem = problem,
-        .gain = slot->task->gain,
-        .low = slot->task->low,
-        .high = slot->task->high};
-    for (uint32_t u = 0; u < slot->unit_count; u++)
-        if (slot->listed[u]) {
-            core->item[core->count] = slot->units[u].item;
-            core->copy[core->count++] = slot->units[u].copy;
-        }
+        list_content(search, box);
+    list_needs(search);
+    target = (target + 2 * HP_LANES - 1) / (2 * HP_LANES) * (2 * HP_LANES);
+    list_best(search, target < HP_CORE_MAX ? target : HP_CORE_MAX);
+    core->gain = search->task->gain;
+    core->low = search->task->low;
+    core->high = search->task->high;
+    core->count = 0;
+    for (uint32_t u = 0; u < search->unit_count; u++)
+        if (search->listed[u])
+            search->order[core->count++] = u;
+    sort_best(search->units, search->order, core->count);
+    for (uint32_t j = 0; j < core->count; j++) {
+        core->item[j] = search->units[search->order[j]].item;
+        core->copy[j] = search->units[search->order[j]].copy;
+    }
     hp_core_build(core);
 }
 
 static int64_t
-core_rate(const struct slot *slot)
+core_rate(const struct hp_search *search)
 {
-    int64_t rate = slot->rate / (INT64_C(1) << slot->core->shift);
+    int64_t rate = search->rate / (INT64_C(1) << search->core->shift);
 
-    return rate > slot->core->rate_max ? slot->core->rate_max : rate;
+    return rate > search->core->rate_max    ? search->core->rate_max
+           : rate < -search->core->rate_max ? -search->core->rate_max
+                                            : rate;
 }
 
 static int64_t
-raw_rate(const struct slot *slot, int64_t rate)
+raw_rate(const struct hp_search *search, int64_t rate)
 {
-    int64_t most = slot->rate_max >> slot->core->shift;
+    int64_t most = search->rate_max >> search->core->shift;
 
     rate = rate > most ? most : rate < -most ? -most : rate;
-    return rate * (INT64_C(1) << slot->core->shift);
+    return rate * (INT64_C(1) << search->core->shift);
 }
 
 static int64_t
 miss(const struct hp_core *core)
 {
-    if (core->cost > core->high)
-        return core->cost - core->high;
-    return core->cost < core->low ? core->low - core->cost : 0;
+    if (core->box.cost > core->high)
+        return core->box.cost - core->high;
+    return core->box.cost < core->low ? core->low - core->box.cost : 0;
 }
 
 /* A fill that ran out of a capacity, again with dearer and dearer capacities. */
-static bool
-fill_loaded(struct hp_core *core, int64_t rate)
+static void
+fill_at(struct hp_core *core, int64_t rate)
 {
+    hp_core_reset(core);
+    hp_core_fill(core, rate, 0, NULL);
     if (!core->problem->instance->resource_count)
-        return false;
-    for (int64_t load = 1 << 12; load <= 1 << 26; load *= 4) {
+        return;
+    for (int64_t load = 1 << 12; core->box.deficit && load <= 1 << 24; load *= 4) {
         hp_core_reset(core);
-        if (hp_core_fill(core, rate, load))
-            return true;
+        hp_core_fill(core, rate, load, NULL);
     }
-    return false;
 }
 
 /*
- * Fills the core's box at several rates until one lands in the window from both sides. Leaves
- * in `start` the fill that misses the window least, and the rate it was made with in `rate`.
+ * Fills the core's box at several rates until one lands in the window from both sides. Keeps
+ * in `search->start` the fill that misses the window least and is worth most; returns the rate
+ * it was made with.
  */
-static bool
-fill_window(struct slot *slot, struct hp_best *best, struct hp_content *start, int64_t *rate)
+static int64_t
+fill_window(struct hp_search *search, struct hp_best *best)
 {
-    struct hp_core *core = slot->core;
+    struct hp_core *core = search->core;
     int64_t cheap = INT64_MIN; /* greatest rate seen that costs too much */
     int64_t dear = INT64_MAX;  /* least rate seen that does not */
-    int64_t at = core_rate(slot);
-    int64_t unit = (at < 0 ? -at : at) / 4 + 16;
+    int64_t at = search->core_rate;
+    int64_t unit = (at < 0 ? -at : at) / 8 + 16;
     int64_t least = -1;
+    int64_t rate = at;
 
     for (int k = 0; k < FILLS_MAX; k++) {
-        hp_core_reset(core);
-        if (!hp_core_fill(core, at, 0) && !fill_loaded(core, at))
-            break;
+        bool inside;
+
+        fill_at(core, at);
+        inside = miss(core) == 0;
         hp_best_offer(best, core);
-        if (least < 0 || miss(core) < least) {
+        if (least < 0 || miss(core) < least ||
+            (miss(core) == least && core->box.value > search->start.value)) {
             least = miss(core);
-            hp_core_save(core, start);
-            *rate = at;
+            search->start = core->box;
+            rate = at;
         }
-        if (core->cost > core->high)
+        if (core->box.cost > core->high)
             cheap = at;
         else
             dear = at;
-        if (core->cost <= core->high && core->cost >= core->low && k >= 3)
+        if (inside && k + 1 >= FILLS_LEAST)
             break;
         if (cheap == INT64_MIN)
             at = dear - unit;
@@ -401,231 +525,285 @@ fill_window(struct slot *slot, struct hp_best *best, struct hp_content *start, i
         if (at > core->rate_max || at < -core->rate_max)
             break;
     }
-    return least >= 0;
+    return rate;
 }
 
 static int64_t
-charge_rate(const struct slot *slot, int64_t rate)
+charge_rate(const struct hp_search *search, int64_t rate)
 {
-    const struct hp_core *core = slot->core;
+    const struct hp_core *core = search->core;
     int64_t points = 0;
     int64_t money = 1;
 
     if (rate > 0)
-        return rate * 2;
+        return rate;
     for (uint32_t j = 0; j < core->count; j++) {
         points += core->copy[j] == 0 && core->base[j] > 0 ? core->base[j] : 0;
         money += core->price[j];
     }
-    return (points << HP_CORE_RATE_BITS) / money + 1;
+    return (points << HP_CORE_RATE_BITS) / money / 2 + 1;
 }
 
 static void
-worth_around(const struct slot *slot, const struct hp_content *box, int64_t *worth)
+worth_around(struct hp_search *search, const struct hp_content *box)
 {
-    const struct hp_problem *problem = slot->task->problem;
-    int64_t *credit = HP_ARENA_ARRAY(problem->arena, problem->item_count, int64_t);
+    const struct hp_problem *problem = search->problem;
+    int64_t *credit = search->credit;
 
+    memset(credit, 0, problem->item_count * sizeof(*credit));
     for (uint32_t k = 0; k < box->count; k++) {
         uint32_t i = box->item[k];
 
         for (uint32_t p = problem->pair_start[i]; p < problem->pair_start[i + 1]; p++)
             credit[problem->pair_item[p]] += problem->pair_weight[p];
     }
-    for (uint32_t u = 0; u < slot->unit_count; u++) {
-        uint32_t i = slot->units[u].item;
+    for (uint32_t u = 0; u < search->unit_count; u++) {
+        uint32_t i = search->units[u].item;
 
-        worth[u] = unit_worth(slot, &slot->units[u]);
-        if (slot->units[u].copy == 0)
-            worth[u] += credit[i] - problem->credit[i] / 2;
+        search->worth[u] = search->alone[u];
+        if (search->units[u].copy == 0)
+            search->worth[u] += (credit[i] + problem->credit[i]) / 2;
     }
 }
 
-struct seed {
-    int64_t score;
-    uint32_t a;
-    uint32_t b;
-};
-
-#define SEEDS 3
-
+/* The strongest pairs of the core. */
 static void
-seed_insert(struct seed *seeds, struct seed seed)
+find_seeds(struct hp_search *search)
 {
-    int at = SEEDS - 1;
+    const struct hp_core *core = search->core;
 
-    if (seed.score <= seeds[at].score)
-        return;
-    for (; at && seeds[at - 1].score < seed.score; at--)
-        seeds[at] = seeds[at - 1];
-    seeds[at] = seed;
-}
-
-/* The strongest pairs of the core that the best box does not hold together. */
-static void
-find_seeds(
-    const struct slot *slot, const struct hp_core *core, int64_t rate, struct seed *seeds)
-{
-    int32_t net[HP_CORE_MAX];
-
-    (void)slot;
-    for (int k = 0; k < SEEDS; k++)
-        seeds[k] = (struct seed){INT64_MIN, 0, 0};
+    search->seed_count = 0;
     for (uint32_t j = 0; j < core->count; j++)
-        net[j] = core->base[j] - hp_core_points(core->price[j], rate);
-    for (uint32_t j = 0; j < core->count; j++) {
-        const int32_t *row = core->weight + (size_t)j * core->padded;
+        for (uint32_t k = core->pair_start[j]; k < core->pair_start[j + 1]; k++) {
+            uint32_t other = core->pair_column[k];
+            int32_t weight = core->weight[(size_t)j * core->padded + other];
+            struct seed seed = {0, j, other};
+            uint32_t at;
 
-        if (core->copy[j] > 0)
-            continue;
-        for (uint32_t k = j + 1; k < core->count; k++) {
-            if (row[k] <= 0 || row[k] >= HP_CORE_CLASH / 2)
+            if (weight <= 0)
                 continue;
-            if (hp_columns_has(&core->chosen, j) && hp_columns_has(&core->chosen, k))
+            seed.score = (int64_t)core->base[j] + core->base[other] + 2 * (int64_t)weight -
+                         hp_core_points(core->price[j] + core->price[other], search->core_rate);
+            at = search->seed_count < SEEDS_MAX ? search->seed_count++ : SEEDS_MAX;
+            if (at == SEEDS_MAX && seed.score <= search->seeds[--at].score)
                 continue;
-            seed_insert(seeds, (struct seed){(int64_t)net[j] + net[k] + 2 * row[k], j, k});
+            for (; at && search->seeds[at - 1].score < seed.score; at--)
+                search->seeds[at] = search->seeds[at - 1];
+            search->seeds[at] = seed;
         }
-    }
 }
 
 static void
-run_seeds(struct slot *slot, struct hp_best *best, int64_t rate)
+put_if_open(struct hp_core *core, uint32_t column)
 {
-    struct hp_core *core = slot->core;
-    struct seed seeds[SEEDS];
+    struct hp_columns open = hp_core_open(core, HP_NO_COLUMN);
 
-    hp_core_load(core, &best->box);
-    find_seeds(slot, core, rate, seeds);
-    for (int k = 0; k < SEEDS && seeds[k].score > INT64_MIN; k++) {
-        uint32_t pair[2] = {seeds[k].a, seeds[k].b};
-
-        hp_core_reset(core);
-        for (int side = 0; side < 2; side++)
-            if (!hp_columns_has(&core->chosen, pair[side]) && hp_core_fits(core, pair[side]) &&
-                core->add[pair[side]] > -HP_CORE_CLASH / 2)
-                hp_core_put(core, pair[side]);
-        if (hp_core_fill(core, rate, 0))
-            hp_tabu_run(core, best,
-                &(struct hp_tabu_plan){
-                    charge_rate(slot, rate), SEED_STEPS, SEED_STEPS / 2, HP_TABU_ANY});
-    }
+    if (hp_columns_has(&open, column) && !hp_columns_has(&core->box.chosen, column) &&
+        core->box.add[column] > -HP_CORE_CLASH / 2)
+        hp_core_put(core, column);
 }
 
-/* Starts again from the best box, without one of its columns, for each in turn; a better box
- * begins anew. At most `runs` runs. */
-static void
-run_bans(struct slot *slot, struct hp_best *best, int64_t rate, int runs)
+static bool
+run(struct hp_search *search, struct hp_best *best, int steps, int patience, uint32_t ban)
 {
-    struct hp_core *core = slot->core;
-    struct hp_tabu_plan plan = {charge_rate(slot, rate), BAN_STEPS, BAN_PATIENCE, HP_TABU_ANY};
-    struct hp_core_state state;
+    return hp_tabu_run(search->core, best,
+        &(struct hp_tabu_plan){charge_rate(search, search->core_rate), CHARGE,
+            steps * search->scale, patience * search->scale, ban});
+}
+
+static bool
+run_seed(struct hp_search *search, struct hp_best *best, struct seed seed)
+{
+    struct hp_core *core = search->core;
+
+    hp_core_reset(core);
+    put_if_open(core, seed.a);
+    put_if_open(core, seed.b);
+    hp_core_fill(core, search->core_rate, 0, NULL);
+    return run(search, best, SEED_STEPS, SEED_PATIENCE, HP_NO_COLUMN);
+}
+
+/* From the best box without one of its columns. */
+static bool
+run_ban(struct hp_search *search, struct hp_best *best, uint32_t column)
+{
+    search->core->box = search->start;
+    return run(search, best, BAN_STEPS, BAN_PATIENCE, column);
+}
+
+/* The next column of the best box at or after `from` that may go, or HP_NO_COLUMN. */
+static uint32_t
+next_chosen(const struct hp_search *search, uint32_t from)
+{
+    for (uint32_t k = 0; k < search->core->count; k++) {
+        uint32_t column = (from + k) % search->core->count;
+
+        if (hp_columns_has(&search->start.chosen, column) &&
+            !hp_columns_has(&search->core->pinned, column))
+            return column;
+    }
+    return HP_NO_COLUMN;
+}
+
+/* The next seed from `from` on that the best box does not hold already. */
+static uint32_t
+next_seed(const struct hp_search *search, uint32_t from)
+{
+    const struct hp_columns *chosen = &search->start.chosen;
+
+    while (from < search->seed_count && hp_columns_has(chosen, search->seeds[from].a) &&
+           hp_columns_has(chosen, search->seeds[from].b))
+        from++;
+    return from;
+}
+
+static void
+start_from(struct hp_search *search, const struct hp_content *box)
+{
+    hp_core_load(search->core, box);
+    search->start = search->core->box;
+}
+
+/* Runs from elsewhere until a number of them in a row found nothing better: two seeds, then a
+ * ban, again and again; bans only when the seeds are used up. */
+static void
+improve(struct hp_search *search, struct hp_best *best)
+{
+    int idle_max = RUNS_IDLE * (1 + search->scale) / 2;
+    uint32_t seed = 0;
     uint32_t from = 0;
+    int idle = 0;
 
-    hp_core_load(core, &best->box);
-    hp_core_keep(core, &state);
-    for (uint32_t tried = 0; runs > 0 && tried < core->count; tried++) {
-        uint32_t column = (from + tried) % core->count;
+    start_from(search, &best->box);
+    for (int k = 0; k < RUNS_MAX * search->scale && idle < idle_max; k++) {
+        bool better;
 
-        if (!hp_columns_has(&state.chosen, column) || hp_columns_has(&core->pinned, column))
-            continue;
-        runs--;
-        plan.ban = column;
-        hp_core_restore(core, &state);
-        if (!hp_tabu_run(core, best, &plan))
-            continue;
-        hp_core_load(core, &best->box);
-        hp_core_keep(core, &state);
-        from = column + 1;
-        tried = 0;
+        seed = next_seed(search, seed);
+        if (k % 3 != 0 && seed < search->seed_count) {
+            better = run_seed(search, best, search->seeds[seed++]);
+        } else {
+            from = next_chosen(search, from);
+            if (from == HP_NO_COLUMN)
+                break;
+            better = run_ban(search, best, from++);
+        }
+        idle = better ? 0 : idle + 1;
+        if (better)
+            start_from(search, &best->box);
     }
 }
 
 /* Starts spread over the core, by numbers that depend on nothing but their place in line. */
 static void
-search_noisy(struct slot *slot, struct hp_best *best, int64_t unit)
+search_noisy(struct hp_search *search, struct hp_best *best, int64_t unit)
 {
-    struct hp_core *core = slot->core;
+    struct hp_core *core = search->core;
     struct hp_rng rng = {1};
-    int64_t noise = 0;
+    int64_t most = 0;
 
     for (uint32_t j = 0; j < core->count; j++)
-        if (core->copy[j] == 0 && core->base[j] > noise)
-            noise = core->base[j];
+        if (core->copy[j] == 0 && core->base[j] > most)
+            most = core->base[j];
     for (int k = 0; k < NOISY_STARTS && !best->found; k++) {
-        struct hp_tabu_plan plan = {unit * (4 << k % 4), HARD_STEPS, HARD_STEPS, HP_TABU_ANY};
+        struct hp_tabu_plan plan = {
+            unit * (1 << k % 4), 64, HARD_STEPS, HARD_STEPS, HP_NO_COLUMN};
         int64_t rate = unit / 4 * (k % 7 - 3);
+        int32_t noise[HP_CORE_MAX];
 
+        for (uint32_t j = 0; j < core->count; j++)
+            noise[j] = (int32_t)hp_rng_between(&rng, 0, most);
         hp_core_reset(core);
-        if (rate <= core->rate_max && rate >= -core->rate_max &&
-            (hp_core_fill_noisy(core, rate, noise, &rng) || fill_loaded(core, rate)))
-            hp_tabu_run(core, best, &plan);
+        hp_core_fill(core, rate, 0, noise);
+        hp_tabu_run(core, best, &plan);
     }
 }
 
 /* No box so far: from fills at many rates, with money outside the window charged so dearly that
  * reaching it is all that counts at first. */
 static void
-search_harder(struct slot *slot, struct hp_best *best)
+search_harder(struct hp_search *search, struct hp_best *best)
 {
     static const int8_t eighths[] = {8, 0, 4, 16, -4, 32, -16, -64};
-    struct hp_core *core = slot->core;
-    int64_t unit = charge_rate(slot, 0);
+    struct hp_core *core = search->core;
+    int64_t unit = charge_rate(search, 0);
 
     for (size_t k = 0; k < HP_ARRAY_SIZE(eighths) && !best->found; k++) {
         int64_t rate = unit / 8 * eighths[k];
-        struct hp_tabu_plan plan = {unit * 16, HARD_STEPS, HARD_STEPS, HP_TABU_ANY};
+        struct hp_tabu_plan plan = {unit * 2, 64, HARD_STEPS, HARD_STEPS, HP_NO_COLUMN};
 
-        hp_core_reset(core);
-        if (rate <= core->rate_max && rate >= -core->rate_max &&
-            (hp_core_fill(core, rate, 0) || fill_loaded(core, rate)))
-            hp_tabu_run(core, best, &plan);
+        if (rate > core->rate_max || rate < -core->rate_max)
+            continue;
+        fill_at(core, rate);
+        hp_tabu_run(core, best, &plan);
     }
-    search_noisy(slot, best, unit);
+    search_noisy(search, best, unit);
+}
+
+/* Around the best box: columns by what they add to it. */
+static void
+recentre(struct hp_search *search, struct hp_best *best)
+{
+    search->rate = raw_rate(search, search->core_rate);
+    worth_around(search, &best->box);
+    build_core(search, search->worth, &best->box);
+    search->core_rate = core_rate(search);
+    hp_core_load(search->core, &best->box);
+    run(search, best, MAIN_STEPS, MAIN_PATIENCE, HP_NO_COLUMN);
+}
+
+static void
+search_main(struct hp_search *search, struct hp_best *best)
+{
+    search->core_rate = fill_window(search, best);
+    search->core->box = search->start;
+    run(search, best, MAIN_STEPS, MAIN_PATIENCE, HP_NO_COLUMN);
+}
+
+/* A core from nothing but the worth of items at the price of money. */
+static void
+search_afresh(struct hp_search *search, struct hp_best *best)
+{
+    list_units(search);
+    find_rate(search);
+    build_core(search, search->alone, best->found ? &best->box : NULL);
+    search->core_rate = core_rate(search);
+    search_main(search, best);
+}
+
+/* Narrow windows and capacities make good boxes rare, and so does a box that was hard to find:
+ * such slots get more steps. */
+static int
+scale_of(const struct hp_slot_task *task, bool hard)
+{
+    return 1 + 2 * (task->high - task->low < task->high / 10) +
+           2 * (task->problem->instance->resource_count > 0) + 4 * hard;
 }
 
 void
-hp_slot_search(const struct hp_slot_task *task, bool hard, struct hp_best *best)
+hp_search_slot(
+    struct hp_search *search, const struct hp_slot_task *task, bool hard, struct hp_best *best)
 {
-    struct hp_arena *arena = task->problem->arena;
-    struct slot slot = {.task = task, .core = HP_ARENA_NEW(arena, struct hp_core)};
-    struct hp_content start;
-    int64_t *worth;
-    int64_t rate = 0;
-    bool small;
+    bool warm = search->warm && !best->found && search->core->gain == task->gain &&
+                search->core->high == task->high;
 
-    list_units(&slot);
-    worth = HP_ARENA_ARRAY(arena, slot.unit_count, int64_t);
-    for (uint32_t u = 0; u < slot.unit_count; u++)
-        worth[u] = unit_worth(&slot, &slot.units[u]);
-    find_rate(&slot, worth);
-    build_core(&slot, worth, best->found ? &best->box : NULL);
-    small = slot.core->count == slot.unit_count;
-    if (fill_window(&slot, best, &start, &rate)) {
-        hp_core_load(slot.core, best->found ? &best->box : &start);
-        hp_tabu_run(slot.core, best,
-            &(struct hp_tabu_plan){
-                charge_rate(&slot, rate), MAIN_STEPS, MAIN_PATIENCE, HP_TABU_ANY});
-    } else if (best->found) {
-        rate = core_rate(&slot);
-        hp_core_load(slot.core, &best->box);
-        hp_tabu_run(slot.core, best,
-            &(struct hp_tabu_plan){
-                charge_rate(&slot, rate), MAIN_STEPS, MAIN_PATIENCE, HP_TABU_ANY});
+    search->task = task;
+    search->scale = scale_of(task, best->found || hard);
+    if (warm) {
+        search->core->low = task->low;
+        hp_core_share(search->core);
+        search_main(search, best);
+        warm = best->found;
     }
+    if (!warm)
+        search_afresh(search, best);
     if (!best->found && hard)
-        search_harder(&slot, best);
+        search_harder(search, best);
+    search->warm = best->found;
     if (!best->found)
         return;
-    if (!small) {
-        slot.rate = raw_rate(&slot, rate);
-        worth_around(&slot, &best->box, worth);
-        build_core(&slot, worth, &best->box);
-        rate = core_rate(&slot);
-        hp_core_load(slot.core, &best->box);
-        hp_tabu_run(slot.core, best,
-            &(struct hp_tabu_plan){
-                charge_rate(&slot, rate), MAIN_STEPS, MAIN_PATIENCE, HP_TABU_ANY});
-    }
-    run_seeds(&slot, best, rate);
-    run_bans(&slot, best, rate, BAN_RUNS);
+    if (!warm && search->core->count < search->unit_count)
+        recentre(search, best);
+    if (!warm)
+        find_seeds(search);
+    improve(search, best);
 }

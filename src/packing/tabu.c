@@ -2,39 +2,55 @@
  * packing/tabu.c - tabu search over the columns of a core (Glover 1989; for knapsacks with
  * oscillation around the boundary, Glover and Kochenberger 1996).
  *
- * A move adds, drops or exchanges one column. The row rules and capacities hold throughout, so
- * a move is allowed or not by kinds (core.h): a few ANDs for each pair of kinds. The window is
- * soft: money above `high` or below `low` is charged at a rate that rises while the box stays
- * outside and falls while it stays inside, so that the search keeps crossing the boundary,
- * where the best boxes are. The best move is made even when it makes the box worse; what left
- * may not come back for a while, and what came may not leave.
+ * A move adds, drops or exchanges one column. Row maxima hold throughout, and a minimum once
+ * reached is not left; so a move is allowed or not by a few ANDs of row sets (core.h). The
+ * window and the capacities are soft: money above `high` or below `low`, and use above a
+ * capacity, is charged at a rate that rises while the box stays outside and falls while it
+ * stays inside, so that the search keeps crossing the boundary, where the best boxes are. A
+ * column that brings a row nearer to its minimum is worth REWARD more. The best move is made
+ * even when it makes the box worse; what left may not come back for a while.
  *
- * One pass values all exchanges of one chosen column at once: eight columns a lane,
+ * One pass values all exchanges of one chosen column o at once, eight columns j a lane:
  *
  *     add[j] - weight[o][j] + same category? - charge(cost - price[o] + price[j])
  *
- * in 32-bit integers. Lanes are the compiler's vector type; the same source is compiled for
- * AVX2 as well and picked at run time. Integers, so both give the same result.
+ * in 32-bit integers. Most passes are not needed: charge() grows by at least `rate` above
+ * `high`, so no exchange of o is worth more than
  *
- * Cost: about 0.3 us a move with 64 columns and 10 chosen.
+ *     max(add[j] - rate * price[j]) + spite[o] - worth[o] + rate * (high - cost + price[o])
+ *
+ * and columns whose bound does not beat the best move so far are passed over.
+ *
+ * Lanes are the compiler's vector type; the same source is compiled for AVX2 as well and picked
+ * at run time. Integers, so both give the same result.
+ *
+ * Cost: about 0.15 us a move with 64 columns and 10 chosen.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "packing/tabu.h"
 
-#define LANES     HP_LANES
-#define NEVER     (-(1 << 30))
-#define HOLD_OUT  5 /* moves a column that left stays away */
-#define HOLD_IN   1 /* moves a column that came stays in */
-#define STREAK    2 /* moves on one side of the boundary before the charge changes */
-#define EDGE_MAX  (1 << 26)
-#define NO_COLUMN UINT32_MAX
+#define NEVER        INT32_MIN
+#define HOLD_OUT     4 /* moves a column that left stays away */
+#define STREAK       2
+#define EIGHTHS_MIN  8
+#define EIGHTHS_MAX  64
+#define REWARD       (1 << 25)
+#define HALF_CLASH   (HP_CORE_CLASH / 2)
+#define SLACK        4
+#define SEEN_MAX     8
+#define NOTHING_CODE HP_CORE_MAX /* goes or comes */
+
+struct boundary { /* one capacity, or the window */
+    int32_t points[HP_CORE_MAX];
+    int32_t eighths; /* what a point outside costs, in eighths of a point */
+    int32_t streak;  /* moves inside (positive) or outside in a row */
+};
 
 struct scan { /* what the exchanges of one column have in common */
     const int32_t *add;
     const int32_t *weight;
     const int32_t *category;
-    const int32_t *points;
     uint32_t padded;
     int32_t same_category;
     int32_t same_bonus;
@@ -42,89 +58,513 @@ struct scan { /* what the exchanges of one column have in common */
     int32_t room_low;  /* points that must come in to reach `low` */
     int32_t worth;     /* of what goes out */
     int32_t tag;       /* number of the column that goes out, shifted left by 8 */
+    int32_t least;     /* columns worth less than this (and than least_net with the price */
+    int32_t least_net; /* taken off) make no better move */
+    size_t capacities;
+    int32_t room[HP_PACK_RESOURCES_MAX];
     struct hp_columns allowed;
 };
 
 struct found { /* best per lane */
-    int32_t score[LANES];
-    int32_t move[LANES]; /* out << 8 | in */
+    int32_t score[HP_LANES];
+    int32_t move[HP_LANES]; /* out << 8 | in */
 };
 
-static inline __attribute__((always_inline)) void
-scan_body(const struct scan *scan, struct found *found)
+struct search {
+    struct hp_core *core;
+    int64_t rate;
+    int64_t money_max; /* beyond it money is as many points as there are */
+    int32_t room_high; /* points that may come in without passing `high` */
+    int32_t room_low;  /* points that must come in to reach `low` */
+    int32_t room[HP_PACK_RESOURCES_MAX];
+    int32_t most[HP_CORE_MAX / HP_LANES / 2]; /* by two lanes: see most_body() */
+    int32_t most_net[HP_CORE_MAX / HP_LANES / 2];
+    struct boundary window;
+    struct boundary capacity[HP_PACK_RESOURCES_MAX];
+    int moves;
+    uint32_t came;                    /* the column that came last may not leave at once */
+    uint32_t left[HOLD_OUT];          /* the last columns that left, */
+    struct hp_columns away;           /* as a set */
+    struct hp_columns held;           /* may not come in */
+    struct hp_columns open[SEEN_MAX]; /* what rows let in, by */
+    uint64_t edges[SEEN_MAX];         /* the rows at an edge that what goes has */
+    int seen;
+    uint32_t ban; /* may not come in; HP_NO_COLUMN: none */
+    int32_t rewarded[HP_CORE_MAX];
+    const int32_t *add; /* core's, or `rewarded` while a minimum is missed */
+};
+
+#define INLINE             static inline __attribute__((always_inline))
+#define LANES_AT(array, j) (*(const hp_lanes *)((array) + (j)))
+
+/* The greatest of eight numbers. */
+INLINE int32_t
+lanes_most(const hp_lanes *lanes)
+{
+    hp_lanes a = *lanes;
+    hp_lanes b = __builtin_shufflevector(a, a, 4, 5, 6, 7, 0, 1, 2, 3);
+    hp_lanes more = a > b;
+
+    a = (a & more) | (b & ~more);
+    b = __builtin_shufflevector(a, a, 2, 3, 0, 1, 6, 7, 4, 5);
+    more = a > b;
+    a = (a & more) | (b & ~more);
+    return a[0] > a[1] ? a[0] : a[1];
+}
+
+/* Bit k: columns 16 k to 16 k + 15 may hold a better move. */
+INLINE uint32_t
+worth_a_look(const struct search *search, const struct scan *scan)
+{
+    uint32_t look = 0;
+
+    for (uint32_t k = 0; k < search->core->padded / (2 * HP_LANES); k++)
+        look |= (uint32_t)((search->most[k] >= scan->least) &
+                           (search->most_net[k] >= scan->least_net))
+                << k;
+    return look;
+}
+
+/* Exchanges for columns j to j + 7; `mask`: those allowed. */
+INLINE void
+scan_lanes(const struct search *search, const struct scan *scan, uint32_t j, int32_t mask,
+    hp_lanes *best, hp_lanes *move)
 {
     const hp_lanes bit = {1, 2, 4, 8, 16, 32, 64, 128};
     const hp_lanes number = {0, 1, 2, 3, 4, 5, 6, 7};
+    hp_lanes points = LANES_AT(search->window.points, j);
+    hp_lanes worth = LANES_AT(scan->add, j) - LANES_AT(scan->weight, j);
+    hp_lanes over = points - scan->room_high;
+    hp_lanes under = scan->room_low - points;
+    hp_lanes score;
+    hp_lanes better;
+
+    over &= over > 0;
+    under &= under > 0;
+    score = worth - scan->worth - ((over + under) * search->window.eighths >> 3) +
+            ((LANES_AT(scan->category, j) == scan->same_category) & scan->same_bonus);
+    for (size_t r = 0; r < scan->capacities; r++) {
+        over = LANES_AT(search->capacity[r].points, j) - scan->room[r];
+        over &= over > 0;
+        score -= over * search->capacity[r].eighths >> 3;
+    }
+    better = ((mask & bit) != 0) & (score > *best) & (worth > -HALF_CLASH);
+    *best = (score & better) | (*best & ~better);
+    *move = ((scan->tag + (int32_t)j + number) & better) | (*move & ~better);
+}
+
+INLINE void
+scan_body(const struct search *search, const struct scan *scan, struct found *found)
+{
     hp_lanes best = *(const hp_lanes *)found->score;
     hp_lanes move = *(const hp_lanes *)found->move;
 
-    for (uint32_t j = 0; j < scan->padded; j += LANES) {
-        int32_t mask = (int32_t)(scan->allowed.word[j >> 6] >> (j & 63) & 255);
-        hp_lanes points;
-        hp_lanes over;
-        hp_lanes under;
-        hp_lanes score;
-        hp_lanes better;
+    for (uint32_t look = worth_a_look(search, scan); look; look &= look - 1) {
+        uint32_t j = (uint32_t)__builtin_ctz(look) * 2 * HP_LANES;
+        int32_t mask = (int32_t)(scan->allowed.word[j >> 6] >> (j & 63) & 65535);
 
-        if (!mask)
-            continue;
-        points = *(const hp_lanes *)(scan->points + j);
-        over = points - scan->room_high;
-        over &= over > 0;
-        under = scan->room_low - points;
-        under &= under > 0;
-        score = *(const hp_lanes *)(scan->add + j) - *(const hp_lanes *)(scan->weight + j) -
-                scan->worth - over - under;
-        score +=
-            (*(const hp_lanes *)(scan->category + j) == scan->same_category) & scan->same_bonus;
-        better = ((mask & bit) != 0) & (score > best);
-        best = (score & better) | (best & ~better);
-        move = ((scan->tag + (int32_t)j + number) & better) | (move & ~better);
+        scan_lanes(search, scan, j, mask, &best, &move);
+        scan_lanes(search, scan, j + HP_LANES, mask >> 8, &best, &move);
     }
     *(hp_lanes *)found->score = best;
     *(hp_lanes *)found->move = move;
 }
 
-static void
-scan_plain(const struct scan *scan, struct found *found)
+/* The most that columns not in `held` are worth, and are worth above their price at the base
+ * rate, by two lanes. */
+INLINE void
+most_body(struct search *search)
 {
-    scan_body(scan, found);
+    const hp_lanes bit = {1, 2, 4, 8, 16, 32, 64, 128};
+
+    for (uint32_t j = 0; j < search->core->padded; j += 2 * HP_LANES) {
+        int32_t mask = (int32_t)(~search->held.word[j >> 6] >> (j & 63) & 65535);
+        hp_lanes first = (mask & bit) != 0;
+        hp_lanes second = (mask >> 8 & bit) != 0;
+        hp_lanes a = (LANES_AT(search->add, j) & first) | (NEVER / 2 & ~first);
+        hp_lanes b = (LANES_AT(search->add, j + HP_LANES) & second) | (NEVER / 2 & ~second);
+        hp_lanes more = a > b;
+        hp_lanes most = (a & more) | (b & ~more);
+
+        search->most[j / (2 * HP_LANES)] = lanes_most(&most);
+        a -= LANES_AT(search->window.points, j);
+        b -= LANES_AT(search->window.points, j + HP_LANES);
+        more = a > b;
+        most = (a & more) | (b & ~more);
+        search->most_net[j / (2 * HP_LANES)] = lanes_most(&most);
+    }
+}
+
+static int32_t
+clamp_points(int64_t points)
+{
+    return points > HP_POINTS_MAX    ? HP_POINTS_MAX
+           : points < -HP_POINTS_MAX ? -HP_POINTS_MAX
+                                     : (int32_t)points;
+}
+
+/* Money in points at the base rate. */
+static int32_t
+edge(const struct search *search, int64_t money)
+{
+    if (money > search->money_max || money < -search->money_max)
+        return money > 0 ? HP_POINTS_MAX : -HP_POINTS_MAX;
+    return clamp_points(money * search->rate >> HP_CORE_RATE_BITS);
+}
+
+/* Use of a capacity in points: all of it is LOAD points. */
+#define LOAD (1 << 22)
+
+static int32_t
+load_of(const struct hp_core *core, size_t r, int64_t use)
+{
+    int64_t max = core->problem->instance->resources[r].max;
+
+    if (use > 2 * max)
+        return HP_POINTS_MAX;
+    if (use < -2 * max)
+        return -HP_POINTS_MAX;
+    if (max > INT64_C(1) << 40)
+        return clamp_points((use >> 20) * LOAD / ((max >> 20) + 1));
+    return clamp_points(use * LOAD / (max + 1));
+}
+
+INLINE void
+look_at_rows(struct search *search)
+{
+    const struct hp_core *core = search->core;
+    struct hp_columns needed;
+
+    for (uint32_t w = 0; w < HP_CORE_WORDS; w++)
+        search->held.word[w] =
+            core->box.chosen.word[w] | search->away.word[w] | ~core->there.word[w];
+    search->add = core->box.add;
+    search->room_high = edge(search, core->high - core->box.cost);
+    search->room_low = edge(search, core->low - core->box.cost);
+    for (size_t r = 0; r < core->problem->instance->resource_count; r++)
+        search->room[r] =
+            load_of(core, r, core->problem->instance->resources[r].max - core->box.use[r]);
+    if (!core->box.deficit)
+        return;
+    needed = hp_core_needed(core);
+    for (uint32_t j = 0; j < core->padded; j++)
+        search->rewarded[j] = core->box.add[j] + (hp_columns_has(&needed, j) ? REWARD : 0);
+    search->add = search->rewarded;
+}
+
+static const int32_t nothing[HP_CORE_MAX];
+
+/* Columns that no row keeps out once `out` is gone; equal rows at an edge, equal columns. */
+INLINE struct hp_columns
+open_without(struct search *search, uint32_t out)
+{
+    const struct hp_core *core = search->core;
+    uint64_t edges;
+
+    if (core->row_words > 1)
+        return hp_core_open(core, out);
+    edges = out == HP_NO_COLUMN
+                ? 0
+                : core->rows[out].word[0] & (core->box.full.word[0] | core->box.tight.word[0]);
+    for (int k = 0; k < search->seen; k++)
+        if (search->edges[k] == edges)
+            return search->open[k];
+    search->edges[search->seen] = edges;
+    search->open[search->seen] = hp_core_open(core, out);
+    if (search->seen + 1 < SEEN_MAX)
+        return search->open[search->seen++];
+    return search->open[search->seen];
+}
+
+/* Exchanges of `out`, or (HP_NO_COLUMN) columns that just come. */
+INLINE void
+scan_exchanges(
+    struct search *search, uint32_t out, int32_t least, int32_t least_net, struct found *found)
+{
+    const struct hp_core *core = search->core;
+    struct scan scan;
+
+    scan.add = search->add;
+    scan.weight = nothing;
+    scan.category = core->category;
+    scan.padded = core->padded;
+    scan.same_category = -2;
+    scan.same_bonus = 0;
+    scan.room_high = search->room_high;
+    scan.room_low = search->room_low;
+    scan.worth = 0;
+    scan.tag = NOTHING_CODE << 8;
+    scan.least = least;
+    scan.least_net = least_net;
+    scan.capacities = core->problem->instance->resource_count;
+    scan.allowed = open_without(search, out);
+
+    for (uint32_t w = 0; w < HP_CORE_WORDS; w++)
+        scan.allowed.word[w] &= ~search->held.word[w];
+    for (size_t r = 0; r < scan.capacities; r++)
+        scan.room[r] = search->room[r];
+    if (out != HP_NO_COLUMN) {
+        scan.weight = core->weight + (size_t)out * core->padded;
+        scan.same_category = core->category[out];
+        scan.same_bonus = core->box.same[core->category[out]];
+        scan.worth = hp_core_worth(core, out);
+        scan.tag = (int32_t)(out << 8);
+        scan.room_high += search->window.points[out];
+        scan.room_low += search->window.points[out];
+        for (size_t r = 0; r < scan.capacities; r++)
+            scan.room[r] += search->capacity[r].points[out];
+    }
+    scan_body(search, &scan, found);
+}
+
+/* Dropping is exchanging for nothing. */
+INLINE void
+scan_drop(const struct search *search, uint32_t out, struct found *found)
+{
+    const struct hp_core *core = search->core;
+    int32_t over = -search->room_high - search->window.points[out];
+    int32_t under = search->room_low + search->window.points[out];
+    int32_t outside = over > 0 ? over : under > 0 ? under : 0;
+    int32_t score = -hp_core_worth(core, out) - (outside * search->window.eighths >> 3);
+
+    if (score <= found->score[0])
+        return;
+    for (uint32_t w = 0; w < core->row_words; w++)
+        if (core->rows[out].word[w] & core->box.tight.word[w])
+            return;
+    for (size_t r = 0; r < core->problem->instance->resource_count; r++) {
+        over = -search->room[r] - search->capacity[r].points[out];
+        score -= over > 0 ? over * search->capacity[r].eighths >> 3 : 0;
+    }
+    if (score > found->score[0]) {
+        found->score[0] = score;
+        found->move[0] = (int32_t)(out << 8 | NOTHING_CODE);
+    }
+}
+
+struct leaver {
+    int32_t more;
+    uint32_t column;
+};
+
+/* What exchanges of `out` can be worth above the column that comes; plus SLACK for rounding. */
+INLINE int32_t
+more_of(const struct search *search, uint32_t out)
+{
+    const struct hp_core *core = search->core;
+    int32_t same = core->box.same[core->category[out]];
+
+    if (hp_columns_has(&core->clashing, out))
+        return INT32_MAX / 2;
+    return core->spite[out] + (same > 0 ? same : 0) - core->box.add[out] - same + SLACK;
+}
+
+/* Columns that may go, and what more_of() says of each; one of the most stands first. */
+INLINE uint32_t
+list_leavers(const struct search *search, struct leaver *leavers)
+{
+    const struct hp_core *core = search->core;
+    uint32_t count = 0;
+    uint32_t first = 0;
+
+    for (uint32_t w = 0; w < HP_CORE_WORDS; w++)
+        for (uint64_t bits = core->box.chosen.word[w] & ~core->pinned.word[w]; bits;
+             bits &= bits - 1) {
+            uint32_t out = w * 64 + (uint32_t)__builtin_ctzll(bits);
+
+            if (out == search->came || core->box.add[out] > HALF_CLASH)
+                continue;
+            leavers[count] = (struct leaver){more_of(search, out), out};
+            first = leavers[count].more > leavers[first].more ? count : first;
+            count++;
+        }
+    if (first) {
+        struct leaver swap = leavers[0];
+
+        leavers[0] = leavers[first];
+        leavers[first] = swap;
+    }
+    return count;
+}
+
+/* The best move, or -1. Equal scores: the smaller code. */
+INLINE int32_t
+best_move(struct search *search)
+{
+    struct leaver leavers[HP_PACK_UNITS_MAX];
+    struct found found;
+    uint32_t count;
+    int32_t best = 0;
+
+    for (int k = 0; k < HP_LANES; k++) {
+        found.score[k] = NEVER;
+        found.move[k] = -1;
+    }
+    search->seen = 0;
+    most_body(search);
+    if (search->moves == 0 && search->ban != HP_NO_COLUMN) {
+        scan_exchanges(search, search->ban, NEVER, NEVER, &found);
+        scan_drop(search, search->ban, &found);
+    } else {
+        scan_exchanges(search, HP_NO_COLUMN, NEVER, NEVER, &found);
+        count = list_leavers(search, leavers);
+        for (uint32_t k = 0; k < count; k++) {
+            uint32_t out = leavers[k].column;
+            int32_t best_yet = lanes_most((const hp_lanes *)found.score);
+            int32_t least = best_yet < -HALF_CLASH ? NEVER : best_yet - leavers[k].more;
+
+            scan_exchanges(search, out, least,
+                least == NEVER ? NEVER : least - search->room_high - search->window.points[out],
+                &found);
+        }
+        for (uint32_t k = 0; k < count; k++)
+            scan_drop(search, leavers[k].column, &found);
+    }
+    for (int k = 1; k < HP_LANES; k++)
+        if (found.score[k] > found.score[best] ||
+            (found.score[k] == found.score[best] && found.move[k] < found.move[best]))
+            best = k;
+    return found.move[best];
+}
+
+INLINE void
+make_move(struct search *search, int32_t move)
+{
+    struct hp_core *core = search->core;
+    uint32_t out = (uint32_t)move >> 8;
+    uint32_t in = (uint32_t)move & 255;
+    uint32_t *slot = &search->left[++search->moves % HOLD_OUT];
+
+    if (*slot != HP_NO_COLUMN && *slot != search->ban)
+        hp_columns_flip(&search->away, *slot);
+    *slot = HP_NO_COLUMN;
+    search->came = HP_NO_COLUMN;
+    if (out < NOTHING_CODE) {
+        hp_core_remove(core, out);
+        if (out != search->ban)
+            hp_columns_flip(&search->away, out);
+        *slot = out;
+    }
+    if (in < NOTHING_CODE) {
+        hp_core_put(core, in);
+        search->came = in;
+    }
+}
+
+static void
+adapt(struct boundary *boundary, bool inside)
+{
+    if (inside != (boundary->streak > 0))
+        boundary->streak = 0;
+    boundary->streak += inside ? 1 : -1;
+    if (boundary->streak >= STREAK) {
+        boundary->eighths -= boundary->eighths / 4;
+        boundary->streak = 0;
+    } else if (boundary->streak <= -STREAK) {
+        boundary->eighths += boundary->eighths / 2 + 1;
+        boundary->streak = 0;
+    }
+    if (boundary->eighths < EIGHTHS_MIN)
+        boundary->eighths = EIGHTHS_MIN;
+    if (boundary->eighths > EIGHTHS_MAX)
+        boundary->eighths = EIGHTHS_MAX;
+}
+
+static void
+adapt_all(struct search *search)
+{
+    const struct hp_core *core = search->core;
+    const struct hp_pack_instance *in = core->problem->instance;
+
+    adapt(&search->window, core->box.cost >= core->low && core->box.cost <= core->high);
+    for (size_t r = 0; r < in->resource_count; r++)
+        adapt(&search->capacity[r], core->box.use[r] <= in->resources[r].max);
+}
+
+static void
+prepare(struct search *search, const struct hp_tabu_plan *plan)
+{
+    struct hp_core *core = search->core;
+
+    search->moves = 0;
+    search->came = HP_NO_COLUMN;
+    search->away = (struct hp_columns){0};
+    search->ban = plan->ban;
+    if (plan->ban != HP_NO_COLUMN)
+        hp_columns_flip(&search->away, plan->ban);
+    for (int k = 0; k < HOLD_OUT; k++)
+        search->left[k] = HP_NO_COLUMN;
+    search->rate = plan->rate < 1                ? 1
+                   : plan->rate > core->rate_max ? core->rate_max
+                                                 : plan->rate;
+    search->money_max = (INT64_C(1) << 61) / search->rate;
+    search->window.eighths = plan->eighths;
+    search->window.streak = 0;
+    for (uint32_t j = 0; j < core->padded; j++)
+        search->window.points[j] = hp_core_points(core->price[j], search->rate);
+    for (size_t r = 0; r < core->problem->instance->resource_count; r++) {
+        search->capacity[r].eighths = plan->eighths;
+        search->capacity[r].streak = 0;
+        for (uint32_t j = 0; j < core->padded; j++)
+            search->capacity[r].points[j] =
+                j < core->count
+                    ? load_of(core, r, hp_problem_use(core->problem, core->item[j], r))
+                    : 0;
+    }
+}
+
+INLINE bool
+run_body(struct search *search, struct hp_best *best, const struct hp_tabu_plan *plan)
+{
+    bool improved;
+    int idle = 0;
+
+    prepare(search, plan);
+    improved = hp_best_offer(best, search->core);
+    while (search->moves < plan->steps && idle < plan->patience) {
+        int32_t move;
+
+        look_at_rows(search);
+        move = best_move(search);
+        if (move < 0)
+            break;
+        make_move(search, move);
+        idle++;
+        if (hp_best_offer(best, search->core)) {
+            improved = true;
+            idle = 0;
+        }
+        adapt_all(search);
+    }
+    return improved;
+}
+
+static bool
+run_plain(struct search *search, struct hp_best *best, const struct hp_tabu_plan *plan)
+{
+    return run_body(search, best, plan);
 }
 
 #if defined(__x86_64__)
-__attribute__((target("avx2"))) static void
-scan_avx2(const struct scan *scan, struct found *found)
+__attribute__((target("avx2"))) static bool
+run_avx2(struct search *search, struct hp_best *best, const struct hp_tabu_plan *plan)
 {
-    scan_body(scan, found);
+    return run_body(search, best, plan);
 }
 #endif
 
-typedef void scan_function(const struct scan *, struct found *);
-
-static scan_function *
-scan_for_this_machine(void)
+bool
+hp_tabu_run(struct hp_core *core, struct hp_best *best, const struct hp_tabu_plan *plan)
 {
+    struct search search;
+
+    search.core = core;
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("avx2"))
-        return scan_avx2;
+        return run_avx2(&search, best, plan);
 #endif
-    return scan_plain;
+    return run_plain(&search, best, plan);
 }
-
-struct search {
-    struct hp_core *core;
-    scan_function *scan;
-    int64_t rate;
-    int32_t points[HP_CORE_MAX];
-    int moves;
-    int until[HP_CORE_MAX];   /* a column that came may not leave before this move */
-    uint32_t left[HOLD_OUT];  /* the last columns that left, */
-    int left_until[HOLD_OUT]; /* and when they may come back */
-    int streak;               /* moves inside (positive) or outside the window in a row */
-    struct hp_edges edges;
-    struct hp_columns held; /* may not come in */
-    uint32_t ban;           /* may not come in; HP_TABU_ANY: none */
-};
 
 /* Is `content` before `other` in id order of items, then quantities? */
 static bool
@@ -144,249 +584,25 @@ content_first(const struct hp_content *content, const struct hp_content *other)
 bool
 hp_best_offer(struct hp_best *best, const struct hp_core *core)
 {
+    const struct hp_core_state *state = &core->box;
     struct hp_content box;
     int64_t value;
 
-    if (core->cost < core->low || core->cost > core->high || !hp_core_filled(core))
+    if (state->deficit || state->cost < core->low || state->cost > core->high)
         return false;
     if (core->shift == 0 && best->found &&
-        (core->value < best->value || (core->value == best->value && core->cost < best->cost)))
+        (state->value < best->value ||
+            (state->value == best->value && state->cost < best->cost)))
+        return false;
+    if (!hp_core_light(core))
         return false;
     hp_core_save(core, &box);
-    value = hp_content_value(core->problem, core->gain, &box);
+    value = core->shift == 0 ? state->value : hp_content_value(core->problem, core->gain, &box);
     if (best->found &&
-        (value < best->value || (value == best->value && core->cost < best->cost) ||
-            (value == best->value && core->cost == best->cost &&
+        (value < best->value || (value == best->value && state->cost < best->cost) ||
+            (value == best->value && state->cost == best->cost &&
                 !content_first(&box, &best->box))))
         return false;
-    *best = (struct hp_best){true, value, core->cost, box};
+    *best = (struct hp_best){true, value, state->cost, box};
     return true;
-}
-
-static void
-set_rate(struct search *search, int64_t rate)
-{
-    struct hp_core *core = search->core;
-
-    search->rate = rate < 1 ? 1 : rate > core->rate_max ? core->rate_max : rate;
-    for (uint32_t j = 0; j < core->padded; j++)
-        search->points[j] = hp_core_points(core->price[j], search->rate);
-}
-
-static int32_t
-edge(const struct search *search, int64_t money)
-{
-    int64_t limit = INT64_MAX / 2 / search->rate;
-    int64_t points = money > limit    ? EDGE_MAX
-                     : money < -limit ? -EDGE_MAX
-                                      : money * search->rate >> HP_CORE_RATE_BITS;
-
-    return points > EDGE_MAX ? EDGE_MAX : points < -EDGE_MAX ? -EDGE_MAX : (int32_t)points;
-}
-
-static void
-look_at_rows(struct search *search)
-{
-    const struct hp_core *core = search->core;
-
-    hp_core_edges(core, &search->edges);
-    search->held = core->chosen;
-    for (uint32_t k = 0; k < HOLD_OUT; k++)
-        if (search->left_until[k] > search->moves)
-            search->held.word[search->left[k] >> 6] |= UINT64_C(1) << (search->left[k] & 63);
-    if (search->ban != HP_TABU_ANY)
-        search->held.word[search->ban >> 6] |= UINT64_C(1) << (search->ban & 63);
-    for (uint32_t w = 0; w < HP_CORE_WORDS; w++)
-        search->held.word[w] |= ~core->row_columns[0].word[w];
-}
-
-/* What may come in when a column with the rows `out` goes (NULL: nothing goes). */
-static struct hp_columns
-open_after(const struct search *search, const struct hp_rowset *out)
-{
-    struct hp_columns open = hp_core_open(search->core, &search->edges, out);
-
-    for (uint32_t w = 0; w < HP_CORE_WORDS; w++)
-        open.word[w] &= ~search->held.word[w];
-    return open;
-}
-
-/* Takes out of `allowed` what a capacity has no room for after `out` has gone. */
-static void
-mind_capacities(const struct hp_core *core, uint32_t out, struct hp_columns *allowed)
-{
-    const struct hp_pack_instance *in = core->problem->instance;
-
-    for (size_t r = 0; r < in->resource_count; r++) {
-        int64_t room = in->resources[r].max - core->use[r];
-
-        if (out != NO_COLUMN)
-            room += hp_problem_use(core->problem, core->item[out], r);
-        for (uint32_t w = 0; w < HP_CORE_WORDS; w++)
-            for (uint64_t bits = allowed->word[w]; bits; bits &= bits - 1) {
-                uint32_t j = w * 64 + (uint32_t)__builtin_ctzll(bits);
-
-                if (hp_problem_use(core->problem, core->item[j], r) > room)
-                    hp_columns_flip(allowed, j);
-            }
-    }
-}
-
-static const int32_t nothing[HP_CORE_MAX];
-
-static void
-scan_moves(struct search *search, uint32_t out, struct found *found)
-{
-    const struct hp_core *core = search->core;
-    struct scan scan = {.add = core->add,
-        .weight = nothing,
-        .category = core->category,
-        .points = search->points,
-        .padded = core->padded,
-        .same_category = -2,
-        .tag = HP_CORE_MAX << 8};
-    int64_t cost = core->cost;
-
-    if (out == NO_COLUMN) {
-        scan.allowed = open_after(search, NULL);
-    } else {
-        scan.allowed = open_after(search, core->rows[out]);
-        scan.weight = core->weight + (size_t)out * core->padded;
-        scan.same_category = core->category[out];
-        scan.same_bonus = hp_core_same(core, core->category[out]);
-        scan.worth = core->add[out] + scan.same_bonus;
-        scan.tag = (int32_t)(out << 8);
-        cost -= core->price[out];
-    }
-    scan.room_high = edge(search, core->high - cost);
-    scan.room_low = edge(search, core->low - cost);
-    if (core->problem->instance->resource_count)
-        mind_capacities(core, out, &scan.allowed);
-    search->scan(&scan, found);
-}
-
-static int32_t
-charge(const struct search *search, int64_t cost)
-{
-    const struct hp_core *core = search->core;
-
-    if (cost > core->high)
-        return edge(search, cost - core->high);
-    return cost < core->low ? edge(search, core->low - cost) : 0;
-}
-
-/* Dropping is exchanging for nothing; coded as in = HP_CORE_MAX. */
-static void
-scan_drop(struct search *search, uint32_t out, struct found *found)
-{
-    const struct hp_core *core = search->core;
-    int32_t score;
-
-    for (uint32_t k = 0; k < search->edges.tight_count; k++)
-        if (hp_rowset_has(core->rows[out], search->edges.tight[k]))
-            return;
-    score = -hp_core_worth(core, out) - charge(search, core->cost - core->price[out]);
-    if (score > found->score[0]) {
-        found->score[0] = score;
-        found->move[0] = (int32_t)(out << 8 | HP_CORE_MAX);
-    }
-}
-
-/* The best move, or NEVER. Equal scores: the smaller code. */
-static int32_t
-best_move(struct search *search, int32_t *score)
-{
-    const struct hp_core *core = search->core;
-    struct found found;
-    int32_t best = 0;
-
-    for (int k = 0; k < LANES; k++) {
-        found.score[k] = NEVER;
-        found.move[k] = 0;
-    }
-    bool banning = search->moves == 0 && search->ban != HP_TABU_ANY;
-
-    if (!banning)
-        scan_moves(search, NO_COLUMN, &found);
-    for (uint32_t w = 0; w < HP_CORE_WORDS; w++)
-        for (uint64_t bits = core->chosen.word[w] & ~core->pinned.word[w]; bits;
-             bits &= bits - 1) {
-            uint32_t out = w * 64 + (uint32_t)__builtin_ctzll(bits);
-
-            if (search->until[out] > search->moves || (banning && out != search->ban))
-                continue;
-            scan_moves(search, out, &found);
-            scan_drop(search, out, &found);
-        }
-    for (int k = 1; k < LANES; k++)
-        if (found.score[k] > found.score[best] ||
-            (found.score[k] == found.score[best] && found.move[k] < found.move[best]))
-            best = k;
-    *score = found.score[best];
-    return found.move[best];
-}
-
-static void
-make_move(struct search *search, int32_t move)
-{
-    struct hp_core *core = search->core;
-    uint32_t out = (uint32_t)move >> 8;
-    uint32_t in = (uint32_t)move & 255;
-
-    search->moves++;
-    if (out < HP_CORE_MAX) {
-        hp_core_remove(core, out);
-        search->left[search->moves % HOLD_OUT] = out;
-        search->left_until[search->moves % HOLD_OUT] = search->moves + HOLD_OUT;
-    }
-    if (in < HP_CORE_MAX) {
-        hp_core_put(core, in);
-        search->until[in] = search->moves + HOLD_IN;
-    }
-}
-
-static void
-adapt_rate(struct search *search)
-{
-    const struct hp_core *core = search->core;
-    bool inside = core->cost >= core->low && core->cost <= core->high;
-
-    if (inside != (search->streak > 0))
-        search->streak = 0;
-    search->streak += inside ? 1 : -1;
-    if (search->streak >= STREAK) {
-        set_rate(search, search->rate - search->rate / 4);
-        search->streak = 0;
-    } else if (search->streak <= -STREAK) {
-        set_rate(search, search->rate + search->rate / 2 + 1);
-        search->streak = 0;
-    }
-}
-
-bool
-hp_tabu_run(struct hp_core *core, struct hp_best *best, const struct hp_tabu_plan *plan)
-{
-    struct search search = {.core = core, .scan = scan_for_this_machine(), .ban = plan->ban};
-    bool improved = false;
-    int idle = 0;
-
-    set_rate(&search, plan->rate);
-    improved = hp_best_offer(best, core);
-    while (search.moves < plan->steps && idle < plan->patience) {
-        int32_t score;
-        int32_t move;
-
-        look_at_rows(&search);
-        move = best_move(&search, &score);
-        if (score <= -HP_CORE_CLASH / 2)
-            break;
-        make_move(&search, move);
-        idle++;
-        if (hp_best_offer(best, core)) {
-            improved = true;
-            idle = 0;
-        }
-        adapt_rate(&search);
-    }
-    return improved;
 }
