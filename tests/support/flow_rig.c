@@ -573,7 +573,8 @@ box_valid(struct flow_rig *rig, const struct hp_recommendation *whole, const str
             return wrong(whole, "too many of", item->item_id);
         if (!item_suits(&search.shelf, rules))
             return wrong(whole, "does not suit:", item->item_id);
-        if (!add_family(
+        if (!(rules->must && hp_bytes_is(item->item_id, rules->must)) &&
+            !add_family(
                 families, search.shelf.family.size ? search.shelf.family : item->item_id))
             return wrong(whole, "two of the family of", item->item_id);
         total += item->quantity * item->unit_price_minor;

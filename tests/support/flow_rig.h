@@ -99,8 +99,9 @@ struct flow_rules {
     const char *allergen; /* no item may contain it, or not say */
     const char *diet;     /* every item must claim it, or `or_diet` */
     const char *or_diet;
-    int items_min; /* 0: 3 */
-    int items_max; /* 0: 12 */
+    int items_min;    /* 0: 3 */
+    int items_max;    /* 0: 12 */
+    const char *must; /* asked for: does not count as shared */
 };
 /*
  * Checks every box against the newest records of the catalogue topic, with code of its own:
