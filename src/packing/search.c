@@ -16,6 +16,7 @@
 #define BAN_PATIENCE  10
 #define RUNS_MAX      40
 #define RUNS_IDLE     10 /* runs in a row without a better box end a slot */
+#define SCALE_HARD    4
 #define HARD_STEPS    100
 #define NOISY_STARTS  24
 
@@ -410,7 +411,9 @@ build_core(struct hp_search *search, const int64_t *worth, const struct hp_conte
 {
     const struct hp_problem *problem = search->problem;
     struct hp_core *core = search->core;
-    uint32_t target = CORE_TARGET + (uint32_t)problem->row_max[0] / 2;
+    uint32_t target = search->scale > SCALE_HARD
+                          ? HP_CORE_MAX
+                          : CORE_TARGET + (uint32_t)problem->row_max[0] / 2;
 
     memset(search->listed, 0, search->unit_count * sizeof(*search->listed));
     search->listed_count = 0;
@@ -457,6 +460,30 @@ raw_rate(const struct hp_search *search, int64_t rate)
     return rate * (INT64_C(1) << search->core->shift);
 }
 
+/* What money is worth on average in the core, in its points. */
+static int64_t
+average_rate(const struct hp_core *core)
+{
+    int64_t points = 0;
+    int64_t money = 1;
+
+    for (uint32_t j = 0; j < core->count; j++) {
+        points += core->copy[j] == 0 && core->base[j] > 0 ? core->base[j] : 0;
+        money += core->price[j];
+    }
+    return (points << HP_CORE_RATE_BITS) / money + 1;
+}
+
+/* What money outside the window costs at least: the price of money, but where money hardly
+ * counts still enough to be felt beside the items. */
+static int64_t
+charge_rate(const struct hp_search *search, int64_t rate)
+{
+    int64_t least = average_rate(search->core) / 2 + 1;
+
+    return rate > least ? rate : least;
+}
+
 static int64_t
 miss(const struct hp_core *core)
 {
@@ -491,7 +518,7 @@ fill_window(struct hp_search *search, struct hp_best *best)
     int64_t cheap = INT64_MIN; /* greatest rate seen that costs too much */
     int64_t dear = INT64_MAX;  /* least rate seen that does not */
     int64_t at = search->core_rate;
-    int64_t unit = (at < 0 ? -at : at) / 8 + 16;
+    int64_t unit = (at < 0 ? -at : at) / 8 + average_rate(core) / 32 + 16;
     int64_t least = -1;
     int64_t rate = at;
 
@@ -526,22 +553,6 @@ fill_window(struct hp_search *search, struct hp_best *best)
             break;
     }
     return rate;
-}
-
-static int64_t
-charge_rate(const struct hp_search *search, int64_t rate)
-{
-    const struct hp_core *core = search->core;
-    int64_t points = 0;
-    int64_t money = 1;
-
-    if (rate > 0)
-        return rate;
-    for (uint32_t j = 0; j < core->count; j++) {
-        points += core->copy[j] == 0 && core->base[j] > 0 ? core->base[j] : 0;
-        money += core->price[j];
-    }
-    return (points << HP_CORE_RATE_BITS) / money / 2 + 1;
 }
 
 static void
@@ -695,7 +706,7 @@ improve(struct hp_search *search, struct hp_best *best)
 
 /* Starts spread over the core, by numbers that depend on nothing but their place in line. */
 static void
-search_noisy(struct hp_search *search, struct hp_best *best, int64_t unit)
+search_noisy(struct hp_search *search, struct hp_best *best, int64_t unit, bool stop)
 {
     struct hp_core *core = search->core;
     struct hp_rng rng = {1};
@@ -704,7 +715,7 @@ search_noisy(struct hp_search *search, struct hp_best *best, int64_t unit)
     for (uint32_t j = 0; j < core->count; j++)
         if (core->copy[j] == 0 && core->base[j] > most)
             most = core->base[j];
-    for (int k = 0; k < NOISY_STARTS && !best->found; k++) {
+    for (int k = 0; k < NOISY_STARTS && !(stop && best->found); k++) {
         struct hp_tabu_plan plan = {
             unit * (1 << k % 4), 64, HARD_STEPS, HARD_STEPS, HP_NO_COLUMN};
         int64_t rate = unit / 4 * (k % 7 - 3);
@@ -736,7 +747,7 @@ search_harder(struct hp_search *search, struct hp_best *best)
         fill_at(core, rate);
         hp_tabu_run(core, best, &plan);
     }
-    search_noisy(search, best, unit);
+    search_noisy(search, best, unit, true);
 }
 
 /* Around the best box: columns by what they add to it. */
@@ -776,7 +787,7 @@ static int
 scale_of(const struct hp_slot_task *task, bool hard)
 {
     return 1 + 2 * (task->high - task->low < task->high / 10) +
-           2 * (task->problem->instance->resource_count > 0) + 4 * hard;
+           2 * (task->problem->instance->resource_count > 0) + SCALE_HARD * hard;
 }
 
 void
@@ -805,5 +816,7 @@ hp_search_slot(
         recentre(search, best);
     if (!warm)
         find_seeds(search);
+    if (search->scale > SCALE_HARD)
+        search_noisy(search, best, charge_rate(search, 0), false);
     improve(search, best);
 }
