@@ -1,0 +1,224 @@
+#!/usr/bin/env python3
+"""The whole stream on a real broker: what it does a second, how late a box is, what it costs, as one table.
+
+    tests/bench/stream.py [--hamper BINARY] [--retail DIR] [--orders N] [--rate N] [--seconds N]
+                          [--only NAME,...] [--brokers HOST:PORT] [--perf]
+
+Three parts, each in an application of its own:
+
+  dense    Online Retail (some 15 lines an order, few users): orders read from a backlog, exactly once, boxes for all
+  sparse   10,000 items, 200,000 users, 5 lines an order: the same
+  latency  orders at RATE a second: from the produce call to the box at a read-committed reader
+
+CPU seconds are user and system of the hamper process from its start to its end. Broker bytes are what the log
+directory grew by without the inputs. Nothing here is judged by the clock in a test: this prints what is.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+import argparse
+import json
+import os
+import random
+import resource
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+KAFKA = os.path.join(ROOT, "tests/broker/kafka.sh")
+INPUTS = ("orders", "feedback", "preferences", "box-requests", "erasures", "catalogue")
+OUTPUTS = ("box-recommendations", "box-answers", "erasure-receipts", "dead-letters")
+DAY_MS = 86400000
+START_MS = 1760000000000
+
+
+class Application:
+    """Topics, configuration and state of one measurement."""
+
+    def __init__(self, bench, name, settings):
+        self.bench = bench
+        self.name = f"{name}-{os.getpid()}"
+        self.config = os.path.join(bench.work, f"{name}.conf")
+        self.log = os.path.join(bench.work, f"{name}.log")
+        self.state = os.path.join(bench.work, f"{name}-state")
+        lines = [
+            f"application.id={self.name}",
+            f"bootstrap.servers={bench.brokers}",
+            "schema.registry.url=file:schemas",
+            f"state.dir={self.state}",
+            "replication.factor=1",
+            "http.listen=off",
+        ]
+        lines += [f"topic.{topic}={self.topic(topic)}" for topic in INPUTS + OUTPUTS]
+        lines += settings + bench.settings
+        with open(self.config, "w", encoding="utf-8") as file:
+            file.write("\n".join(lines) + "\n")
+        self.call("topics", "--create", output=subprocess.DEVNULL)
+
+    def topic(self, name):
+        return f"{self.name}-{name}"
+
+    def call(self, command, *more, source=None, output=None):
+        subprocess.run([self.bench.hamper, command, "-c", self.config, *more], cwd=ROOT, check=True,
+                       stdin=source, stdout=output, stderr=subprocess.DEVNULL)
+
+    def feed(self, name, path):
+        self.call("produce", self.topic(name), path)
+
+    def start(self, *more):
+        with open(self.log, "a", encoding="utf-8") as log:
+            command = [self.bench.hamper, "run", "-c", self.config, *more]
+            if self.bench.perf:
+                command = ["perf", "record", "-q", "-g", "-F", "499", "-o",
+                           os.path.join(self.bench.work, self.name + ".perf"), *command]
+            return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=log)
+
+    def run_to_end(self):
+        """Processes everything there is; elapsed and CPU seconds, resident MB."""
+        began = time.monotonic()
+        process = self.start("--until-caught-up")
+        _, status, usage = os.wait4(process.pid, 0)
+        if status != 0:
+            sys.exit(f"hamper failed, see {self.log}")
+        return time.monotonic() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+
+    def broker_bytes(self):
+        """Of everything this application wrote: by topic, and what all applications share."""
+        sizes = {}
+        inputs = {self.topic(name) for name in INPUTS}
+        for folder in os.listdir(self.bench.logs):
+            topic = folder.rsplit("-", 1)[0]
+            if topic in inputs or not (topic.startswith(self.name) or topic.startswith("__")):
+                continue
+            size = sum(os.path.getsize(os.path.join(self.bench.logs, folder, file))
+                       for file in os.listdir(os.path.join(self.bench.logs, folder)) if file.endswith(".log"))
+            topic = topic.replace(self.name, "").lstrip("-")
+            sizes[topic] = sizes.get(topic, 0) + size
+        return sizes
+
+
+def write_lines(path, records):
+    with open(path, "w", encoding="utf-8") as file:
+        for record in records:
+            file.write(json.dumps(record, separators=(",", ":")) + "\n")
+
+
+def sparse_events(folder, orders):
+    """A shop of 10,000 items and 200,000 users whose choices overlap a little."""
+    rng = random.Random(1)
+    os.makedirs(folder, exist_ok=True)
+    items = [{"item_id": f"item-{i:05d}", "version": 1, "updated_at": START_MS, "name": f"Item number {i}",
+              "category": f"category {rng.randrange(40)}", "price_minor": rng.randrange(5000, 60000, 100),
+              "allergens": rng.choice([[], [], ["peanut"], ["milk"]]),
+              "diets": rng.choice([[], ["vegetarian"], ["vegan"]]), "max_per_box": 2} for i in range(10000)]
+    write_lines(os.path.join(folder, "catalogue.jsonl"), items)
+
+    def order(i):
+        chosen = set()
+        while len(chosen) < 5:
+            chosen.add(int(len(items) * rng.random() ** 2))
+        return {"order_id": f"o{i}", "user_id": f"user-{rng.randrange(200000):06d}", "ordered_at": START_MS + i * 20000,
+                "lines": [{"item_id": items[n]["item_id"], "quantity": 1, "unit_price_minor": items[n]["price_minor"]}
+                          for n in sorted(chosen)]}
+    write_lines(os.path.join(folder, "orders.jsonl"), (order(i) for i in range(orders)))
+
+
+def count_lines(path):
+    with (subprocess.Popen(["zcat", path], stdout=subprocess.PIPE).stdout if path.endswith(".gz")
+          else open(path, "rb")) as file:
+        return sum(1 for _ in file)
+
+
+def event_file(folder, name):
+    path = os.path.join(folder, name + ".jsonl")
+    return path if os.path.exists(path) else path + ".gz"
+
+
+def throughput(bench, name, folder, settings):
+    application = Application(bench, name, settings)
+    application.feed("catalogue", event_file(folder, "catalogue"))
+    application.feed("orders", event_file(folder, "orders"))
+    orders = count_lines(event_file(folder, "orders"))
+    before = application.broker_bytes()
+    elapsed, cpu, resident = application.run_to_end()
+    after = application.broker_bytes()
+    grown = {topic: after[topic] - before.get(topic, 0) for topic in after}
+    recommendations = count_records(bench, application.topic("box-recommendations"))
+    bench.row(name, "orders", f"{orders}")
+    bench.row(name, "recommendations", f"{recommendations}")
+    bench.row(name, "orders per CPU second", f"{orders / cpu:.0f}")
+    bench.row(name, "CPU s / elapsed s", f"{cpu:.1f} / {elapsed:.1f}")
+    bench.row(name, "resident MB", f"{resident:.0f}")
+    bench.row(name, "broker bytes per order", f"{sum(grown.values()) / orders:.0f}")
+    for topic, size in sorted(grown.items(), key=lambda entry: -entry[1]):
+        if size * 100 > sum(grown.values()):
+            bench.row(name, f"  {topic}", f"{size / orders:.0f}")
+
+
+def count_records(bench, topic):
+    output = subprocess.run(["kcat", "-b", bench.brokers, "-C", "-t", topic, "-e", "-q", "-f", "x\n",
+                             "-X", "isolation.level=read_committed"], stdout=subprocess.PIPE, check=True)
+    return output.stdout.count(b"\n")
+
+
+class Bench:
+    def __init__(self, arguments):
+        self.hamper = os.path.abspath(arguments.hamper)
+        self.work = tempfile.mkdtemp(prefix="hamper-stream-")
+        self.perf = arguments.perf
+        self.settings = arguments.o
+        self.rows = []
+        self.own_broker = not arguments.brokers
+        folder = arguments.kafka or os.path.join(self.work, "kafka")
+        self.kafka = folder
+        self.brokers = arguments.brokers or subprocess.run(
+            [KAFKA, "start", folder], stdout=subprocess.PIPE, check=True, text=True).stdout.split()[-1]
+        self.logs = next(root for root, folders, _ in os.walk(folder)
+                         if any(name.startswith("__cluster_metadata") for name in folders))
+
+    def row(self, part, what, value):
+        self.rows.append((part, what, value))
+        print(f"{part:<10} {what:<40} {value:>16}", flush=True)
+
+    def close(self):
+        if self.own_broker:
+            subprocess.run([KAFKA, "stop", self.kafka], check=False, stdout=subprocess.DEVNULL)
+        if not self.perf:
+            shutil.rmtree(self.work, ignore_errors=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description="The stream on a real broker, as one table.")
+    parser.add_argument("--hamper", default=os.path.join(ROOT, "build/release/hamper"))
+    parser.add_argument("--retail", default=os.path.join(ROOT, "tests/fixtures/online_retail"))
+    parser.add_argument("--orders", type=int, default=200000, help="of the sparse part")
+    parser.add_argument("--rate", type=int, default=500)
+    parser.add_argument("--seconds", type=int, default=20)
+    parser.add_argument("--only", default="dense,sparse,latency")
+    parser.add_argument("--brokers")
+    parser.add_argument("--kafka", help="folder of the broker at --brokers")
+    parser.add_argument("--perf", action="store_true", help="keep a profile of each part")
+    parser.add_argument("-o", action="append", default=[], help="a further setting")
+    arguments = parser.parse_args()
+    bench = Bench(arguments)
+    try:
+        parts = arguments.only.split(",")
+        if "dense" in parts:
+            throughput(bench, "dense", arguments.retail, ["currency=GBP", "budget.default=50"])
+        if "sparse" in parts:
+            folder = os.path.join(bench.work, "sparse")
+            sparse_events(folder, arguments.orders)
+            throughput(bench, "sparse", folder, [])
+        if bench.perf:
+            print(bench.work)
+    finally:
+        bench.close()
+
+
+if __name__ == "__main__":
+    main()
