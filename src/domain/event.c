@@ -15,6 +15,15 @@
 #include <inttypes.h>
 #include <math.h>
 
+bool
+hp_strings_hold(struct hp_strings strings, struct hp_bytes text)
+{
+    for (size_t i = 0; i < strings.count; i++)
+        if (hp_bytes_equal(strings.items[i], text))
+            return true;
+    return false;
+}
+
 /* Goes on only while all is well. */
 #define REQUIRE(check)                                                                         \
     do {                                                                                       \

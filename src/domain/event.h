@@ -26,6 +26,7 @@ struct hp_strings {
     const struct hp_bytes *items;
     size_t count;
 };
+bool hp_strings_hold(struct hp_strings strings, struct hp_bytes text);
 
 /* Enum values stand in the order of the schemas' symbols. */
 enum hp_order_status {

@@ -30,16 +30,9 @@ struct work { /* one instance in the making */
     struct hp_pack_instance instance;
     struct hp_pack_category *categories;
     size_t category_count;
+    int32_t
+        *category_of; /* by number in the offer: place in `categories` from 1; 0: none yet */
 };
-
-static bool
-listed(struct hp_strings strings, struct hp_bytes text)
-{
-    for (size_t i = 0; i < strings.count; i++)
-        if (hp_bytes_equal(strings.items[i], text))
-            return true;
-    return false;
-}
 
 static struct hp_bytes
 text_of(struct hp_arena *arena, long long number)
@@ -55,7 +48,8 @@ category_bonus(struct work *work, struct hp_pack_category *category)
     const struct hp_flow_options *options = &work->order->flow->options;
     int64_t mean = work->candidates->mean_gain;
     int64_t *bonus = HP_ARENA_ARRAY(work->arena, 3, int64_t);
-    bool liked = listed(work->order->shopper->preferences.liked_categories, category->id);
+    bool liked =
+        hp_strings_hold(work->order->shopper->preferences.liked_categories, category->id);
     int64_t occasion = wish->occasion.data ? hp_occasions_bonus(options->occasions,
                                                  wish->occasion, category->id)
                                            : 0;
@@ -71,7 +65,7 @@ category_bonus(struct work *work, struct hp_pack_category *category)
 }
 
 static int32_t
-category_index(struct work *work, struct hp_bytes id)
+category_add(struct work *work, struct hp_bytes id)
 {
     struct hp_pack_category *category;
 
@@ -92,6 +86,16 @@ category_index(struct work *work, struct hp_bytes id)
     return (int32_t)work->category_count - 1;
 }
 
+static int32_t
+category_index(struct work *work, const struct hp_candidate *candidate)
+{
+    int32_t *known = &work->category_of[candidate->category];
+
+    if (*known == 0)
+        *known = category_add(work, candidate->shelf->item.category) + 1;
+    return *known - 1;
+}
+
 /* The mix first, so that its categories have a place of their own. */
 static void
 add_mix(struct work *work)
@@ -99,7 +103,7 @@ add_mix(struct work *work)
     const struct hp_mixes *mix = &work->order->wish->mix;
 
     for (size_t i = 0; i < mix->count && i < CATEGORIES_MAX; i++) {
-        int32_t index = category_index(work, mix->items[i].category);
+        int32_t index = category_add(work, mix->items[i].category);
         struct hp_pack_category *category = &work->categories[index];
 
         category->min = mix->items[i].min < 0 ? 0 : mix->items[i].min;
@@ -126,7 +130,7 @@ add_items(struct work *work)
         items[i] = (struct hp_pack_item){.id = item->item_id,
             .price = item->price_minor,
             .gain = candidate->gain,
-            .category = category_index(work, item->category),
+            .category = category_index(work, candidate),
             .group = item->family,
             .max_qty = candidate->shelf->rules.quantity_max < HP_BOX_UNITS_MAX
                            ? candidate->shelf->rules.quantity_max
@@ -202,6 +206,8 @@ work_fill(struct work *work)
     work->category_count = 0;
     work->categories =
         HP_ARENA_ARRAY(work->arena, HP_PACK_CATEGORIES_MAX, struct hp_pack_category);
+    work->category_of = HP_ARENA_ARRAY(
+        work->arena, hp_assortment_category_count(work->order->offer->assortment) + 1, int32_t);
     add_mix(work);
     add_items(work);
     add_slots(work);
@@ -457,19 +463,20 @@ fill_as_of(const struct hp_box_order *order, struct hp_as_of *as_of)
     struct hp_task *task = hp_step_task(order->step);
     struct hp_input_position *inputs =
         HP_ARENA_ARRAY(arena, HP_SOURCE_COUNT, struct hp_input_position);
-    struct hp_input_position *catalogue =
-        HP_ARENA_ARRAY(arena, (size_t)order->catalogue->partitions, struct hp_input_position);
+    struct hp_input_position *catalogue = HP_ARENA_ARRAY(
+        arena, (size_t)order->offer->catalogue->partitions, struct hp_input_position);
 
     for (size_t i = 0; i < HP_SOURCE_COUNT; i++)
         inputs[i] = (struct hp_input_position){hp_bytes_text(order->flow->sources[i].topic),
             hp_task_partition(task), hp_task_position(task, i)};
-    for (int32_t i = 0; i < order->catalogue->partitions; i++)
-        catalogue[i] = (struct hp_input_position){{0}, i, order->catalogue->positions[i]};
+    for (int32_t i = 0; i < order->offer->catalogue->partitions; i++)
+        catalogue[i] =
+            (struct hp_input_position){{0}, i, order->offer->catalogue->positions[i]};
     *as_of = (struct hp_as_of){.inputs = inputs,
         .input_count = HP_SOURCE_COUNT,
         .catalogue = catalogue,
-        .catalogue_count = (size_t)order->catalogue->partitions,
-        .model_epoch = hp_model_snapshot_epoch(order->model),
+        .catalogue_count = (size_t)order->offer->catalogue->partitions,
+        .model_epoch = hp_model_snapshot_epoch(order->offer->model),
         .preferences_version = {order->shopper->has_preferences,
             order->shopper->preferences.version},
         .now = order->now};
@@ -534,8 +541,9 @@ hp_boxes_make(const struct hp_box_order *order, struct hp_recommendation *recomm
     const char *contradiction =
         wish->contradiction ? wish->contradiction : mix_contradiction(&wish->mix);
     struct work work = {.order = order, .arena = hp_step_arena(order->step)};
-    struct hp_candidates all;
     struct hp_candidates chosen;
+    struct hp_candidates all;
+    struct hp_pool pool;
     struct hp_pack_answer answer;
     bool solved;
 
@@ -549,18 +557,21 @@ hp_boxes_make(const struct hp_box_order *order, struct hp_recommendation *recomm
             recommendation);
         return;
     }
-    hp_candidates_score(
-        order->catalogue, order->model, order->shopper, wish, order->now, work.arena, &all);
-    if (all.count == 0) {
-        hp_boxes_refuse(order, all.shown ? "NOTHING_SUITS" : "EMPTY_CATALOGUE",
-            all.shown ? "no item on sale suits these rules" : "there is no catalogue yet",
+    hp_pool_fill(order->offer, order->shopper, wish, order->now, work.arena, &pool);
+    if (pool.count == 0) {
+        bool empty = order->offer->catalogue->count == 0;
+
+        hp_boxes_refuse(order, empty ? "EMPTY_CATALOGUE" : "NOTHING_SUITS",
+            !empty ? "no item on sale suits these rules" : "there is no catalogue yet",
             recommendation);
         return;
     }
-    hp_candidates_choose(&all, wish, work.arena, &chosen);
+    hp_candidates_choose(&pool, wish, work.arena, &chosen);
     solved = solve(&work, &chosen, &answer);
-    if (solved && answer.box_count == 0 && chosen.count < all.count)
+    if (solved && answer.box_count == 0 && chosen.count < pool.count) {
+        hp_candidates_all(&pool, work.arena, &all);
         solved = solve(&work, &all, &answer);
+    }
     if (!solved) {
         hp_boxes_refuse(
             order, "LIMIT", "the wish is beyond what one box may hold", recommendation);

@@ -16,8 +16,7 @@
 struct hp_box_order {
     struct hp_flow *flow;
     struct hp_step *step;
-    const struct hp_catalogue *catalogue;
-    const struct hp_model_snapshot *model;
+    const struct hp_offer *offer;
     const struct hp_shopper *shopper;
     const struct hp_wish *wish;
     int64_t now;

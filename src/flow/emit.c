@@ -13,8 +13,7 @@
 struct refresh {
     struct hp_flow *flow;
     struct hp_step *step;
-    const struct hp_catalogue *catalogue;
-    const struct hp_model_snapshot *model;
+    const struct hp_offer *offer;
     const struct hp_pending_user *pending;
     struct hp_shopper shopper;
     struct hp_wish wish;
@@ -60,7 +59,7 @@ is_due(const struct refresh *refresh)
     const struct hp_standing *standing = &refresh->standing;
 
     return !refresh->stands || standing->status != HP_BOXES_OK ||
-           standing->model_epoch < hp_model_snapshot_epoch(refresh->model) ||
+           standing->model_epoch < hp_model_snapshot_epoch(refresh->offer->model) ||
            standing->valid_until < refresh->pending->pending.now + EXTEND_MS;
 }
 
@@ -139,8 +138,8 @@ emit_boxes(struct refresh *refresh, struct hp_error *error)
     struct hp_digest content;
     enum hp_status status;
 
-    hp_boxes_make(&(struct hp_box_order){refresh->flow, refresh->step, refresh->catalogue,
-                      refresh->model, &refresh->shopper, &refresh->wish, now},
+    hp_boxes_make(&(struct hp_box_order){refresh->flow, refresh->step, refresh->offer,
+                      &refresh->shopper, &refresh->wish, now},
         &recommendation, families);
     content = hp_boxes_content(&recommendation);
     if (!is_news(refresh, &recommendation, content))
@@ -191,8 +190,7 @@ hp_flow_emit(struct hp_flow *flow, struct hp_step *step, int64_t now_ms, bool *m
     size_t max = (size_t)flow->options.emit_batch_users;
     struct hp_pending_user *users =
         HP_ARENA_ARRAY(hp_step_arena(step), max, struct hp_pending_user);
-    struct hp_model_snapshot *model;
-    const struct hp_catalogue *catalogue;
+    const struct hp_offer *offer;
     enum hp_status status;
     size_t count;
 
@@ -202,19 +200,14 @@ hp_flow_emit(struct hp_flow *flow, struct hp_step *step, int64_t now_ms, bool *m
     status = hp_pending_oldest(step, max, users, &count, error);
     if (status || count == 0)
         return status;
-    catalogue = hp_catalogue_acquire(flow->catalogue);
-    model = hp_model_view_acquire(flow->model);
+    offer = hp_offer_acquire(flow->offers);
     for (size_t i = 0; i < count && !status; i++) {
-        struct refresh refresh = {.flow = flow,
-            .step = step,
-            .catalogue = catalogue,
-            .model = model,
-            .pending = &users[i]};
+        struct refresh refresh = {
+            .flow = flow, .step = step, .offer = offer, .pending = &users[i]};
 
         status = refresh_user(&refresh, error);
     }
-    hp_model_snapshot_release(model);
-    hp_catalogue_release(flow->catalogue, catalogue);
+    hp_offer_release(flow->offers, offer);
     if (count == max)
         *more = true;
     return status;

@@ -11,6 +11,7 @@
 #include "flow/derive.h"
 #include "flow/internal.h"
 #include "flow/model_view.h"
+#include "flow/offer.h"
 #include "flow/rows.h"
 #include "flow/solve.h"
 #include "store/keys.h"
@@ -299,6 +300,7 @@ hp_flow_new(
         hp_flow_free(made);
         return status;
     }
+    made->offers = hp_offers_new(made->catalogue, made->model);
     *flow = made;
     return HP_OK;
 }
@@ -308,6 +310,7 @@ hp_flow_free(struct hp_flow *flow)
 {
     if (!flow)
         return;
+    hp_offers_free(flow->offers);
     hp_catalogue_view_free(flow->catalogue);
     hp_model_view_free(flow->model);
     free(flow);

@@ -14,6 +14,7 @@
 #include "flow/weights.h"
 
 struct hp_fanout;
+struct hp_offers;
 struct hp_refuser;
 struct hp_solver;
 
@@ -24,6 +25,7 @@ struct hp_flow {
     struct hp_catalogue_view *catalogue;
     struct hp_model_view *model;
     struct hp_weights_constants weights; /* of the solver */
+    struct hp_offers *offers;
 };
 
 /* What a task remembers outside its stores; rebuilt when it opens. */

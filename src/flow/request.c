@@ -129,8 +129,7 @@ static enum hp_status
 answer_request(struct hp_flow *flow, struct hp_step *step, const struct hp_box_request *request,
     const struct refusal *refusal, struct hp_error *error)
 {
-    const struct hp_catalogue *catalogue = hp_catalogue_acquire(flow->catalogue);
-    struct hp_model_snapshot *model = hp_model_view_acquire(flow->model);
+    const struct hp_offer *offer = hp_offer_acquire(flow->offers);
     struct hp_recommendation answer;
     struct hp_shopper shopper;
     struct hp_wish wish = {0};
@@ -139,7 +138,7 @@ answer_request(struct hp_flow *flow, struct hp_step *step, const struct hp_box_r
     if (!status && !refusal->reason)
         status = hp_wish_make(flow, step, &shopper, request, &wish, error);
     if (!status) {
-        struct hp_box_order order = {flow, step, catalogue, model, &shopper, &wish,
+        struct hp_box_order order = {flow, step, offer, &shopper, &wish,
             request->requested_at > shopper.latest_at ? request->requested_at
                                                       : shopper.latest_at};
 
@@ -151,8 +150,7 @@ answer_request(struct hp_flow *flow, struct hp_step *step, const struct hp_box_r
         answer.cause = HP_CAUSE_REQUEST;
         status = send_answer(flow, step, &answer, error);
     }
-    hp_model_snapshot_release(model);
-    hp_catalogue_release(flow->catalogue, catalogue);
+    hp_offer_release(flow->offers, offer);
     return status;
 }
 
