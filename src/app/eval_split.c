@@ -10,6 +10,7 @@
  *   among all other items by what goes with the shown ones in a box;
  *   cold (--cold N): N items, drawn by seed, are taken out of all orders before the moment; the
  *   stream learns the rest, and they are ranked among themselves for those who bought some;
+ *   this COLD_DRAWS times with other items;
  *   boxes: asked for by users of the targets, as the stream answers them.
  *
  * SPDX-License-Identifier: Apache-2.0
@@ -21,8 +22,9 @@
 
 #include <stdio.h>
 
-#define BOX_USERS 500
-#define BUCKET    "without catalogue record"
+#define BOX_USERS  500
+#define COLD_DRAWS 3
+#define BUCKET     "without catalogue record"
 
 struct target {
     uint32_t user;
@@ -298,9 +300,9 @@ pack_boxes(struct hp_eval *eval, const struct targets *targets, struct hp_error 
 
 /* So many items, drawn by seed among all; sorted. */
 static struct hp_item_set
-draw_cold(const struct hp_eval *eval, uint32_t *items)
+draw_cold(const struct hp_eval *eval, uint64_t draw, uint32_t *items)
 {
-    struct hp_rng rng = {eval->plan.seed};
+    struct hp_rng rng = {eval->plan.seed + draw};
     size_t all = eval->purchases.items.count;
     size_t count = eval->plan.cold < all ? eval->plan.cold : all;
 
@@ -350,15 +352,13 @@ rank_cold(struct hp_eval *eval, const struct hp_peers *peers, const struct targe
 }
 
 static enum hp_status
-try_cold(struct hp_eval *eval, const struct targets *targets, struct hp_error *error)
+try_draw(struct hp_eval *eval, const struct targets *targets, struct hp_item_set cold,
+    struct hp_error *error)
 {
-    uint32_t *items = hp_alloc((eval->purchases.items.count + 1) * sizeof(*items));
-    struct hp_item_set cold = draw_cold(eval, items);
     struct hp_peers *peers =
         hp_peers_new(eval->purchases.users.count, eval->purchases.items.count);
     enum hp_status status;
 
-    eval->cold = hp_eval_tally(eval, 2);
     hp_trial_free(eval->trial);
     eval->trial = NULL;
     teach_peers(eval, peers, cold);
@@ -368,6 +368,19 @@ try_cold(struct hp_eval *eval, const struct targets *targets, struct hp_error *e
     if (!status)
         status = rank_cold(eval, peers, targets, cold, error);
     hp_peers_free(peers);
+    return status;
+}
+
+/* One draw of items is a matter of luck; several are less so. */
+static enum hp_status
+try_cold(struct hp_eval *eval, const struct targets *targets, struct hp_error *error)
+{
+    uint32_t *items = hp_alloc((eval->purchases.items.count + 1) * sizeof(*items));
+    enum hp_status status = HP_OK;
+
+    eval->cold = hp_eval_tally(eval, 2);
+    for (uint64_t draw = 0; draw < COLD_DRAWS && !status; draw++)
+        status = try_draw(eval, targets, draw_cold(eval, draw, items), error);
     free(items);
     return status;
 }
