@@ -4,6 +4,7 @@
  * From the stream (docs/boxes.md): the gain of an item is its rate as micro-points; ḡ is the
  * mean of the best 20; the first three units of a category earn 0.30, 0.15 and 0.05 ḡ, half as
  * much again in a liked one, more on an occasion; further copies of one item earn a third each.
+ * Items that go together by what was bought earn more together (flow/pairs.h).
  * The window is hard when somebody stated a minimum; otherwise a ladder of floors, 85, 70, 50
  * and 0 % of the maximum, and `budget_min_minor` tells the lowest rung that was used.
  *
@@ -16,6 +17,7 @@
 
 #include "domain/money.h"
 #include "flow/ids.h"
+#include "flow/pairs.h"
 
 #include <stdarg.h>
 
@@ -26,6 +28,7 @@
 struct work { /* one instance in the making */
     const struct hp_box_order *order;
     struct hp_arena *arena;
+    const struct hp_pool *pool;
     const struct hp_candidates *candidates;
     struct hp_pack_instance instance;
     struct hp_pack_category *categories;
@@ -210,6 +213,8 @@ work_fill(struct work *work)
         work->arena, hp_assortment_category_count(work->order->offer->assortment) + 1, int32_t);
     add_mix(work);
     add_items(work);
+    work->instance.pair_count = hp_pairs_make(work->order->offer->assortment, work->candidates,
+        work->instance.item_count, work->arena, &work->instance.pairs);
     add_slots(work);
     add_earlier(work);
     work->instance.categories = work->categories;
@@ -259,32 +264,55 @@ keep_reasons(struct hp_arena *arena, const struct reasons *reasons)
     return kept;
 }
 
+static bool
+is_told(const struct hp_pack_box *box, enum hp_pack_code code, uint32_t item)
+{
+    for (size_t i = 0; i < box->reason_count; i++)
+        if (box->reasons[i].code == code && box->reasons[i].item == item)
+            return true;
+    return false;
+}
+
+static void
+company_reasons(const struct work *work, const struct hp_pack_box *box, uint32_t item,
+    struct reasons *reasons)
+{
+    const struct hp_pack_item *items = work->instance.items;
+
+    for (size_t i = 0; i < box->reason_count; i++) {
+        const struct hp_pack_reason *told = &box->reasons[i];
+
+        if (told->code == HP_PACK_GOES_WITH && (told->item == item || told->other == item))
+            add_reason(reasons, reason(work->arena, "GOES_WITH", 1, "item",
+                                    items[told->item == item ? told->other : told->item].id));
+    }
+}
+
+/* What weighs most comes first: there is room for HP_REASONS_MAX. */
 static void
 item_reasons(const struct work *work, const struct hp_pack_box *box, uint32_t item,
     struct reasons *reasons)
 {
     const struct hp_candidate *candidate = &work->candidates->items[item];
-    const struct hp_pack_item *items = work->instance.items;
     struct hp_arena *arena = work->arena;
+    struct hp_score_why why;
 
-    for (size_t i = 0; i < box->reason_count; i++) {
-        const struct hp_pack_reason *told = &box->reasons[i];
-
-        if (told->code == HP_PACK_MUST && told->item == item)
-            add_reason(reasons, reason(arena, "MUST", 1, "item", items[item].id));
-        if (told->code == HP_PACK_NEW_TO_YOU && told->item == item)
-            add_reason(reasons, reason(arena, "NEW_TO_YOU", 0));
-        if (told->code == HP_PACK_GOES_WITH && (told->item == item || told->other == item))
-            add_reason(reasons, reason(arena, "GOES_WITH", 1, "item",
-                                    items[told->item == item ? told->other : told->item].id));
-    }
+    hp_scores_explain(
+        work->order->offer->assortment, &work->pool->scores, candidate->index, &why);
+    if (is_told(box, HP_PACK_MUST, item))
+        add_reason(reasons, reason(arena, "MUST", 1, "item", work->instance.items[item].id));
     if (candidate->bought && !work->order->wish->for_recipient)
         add_reason(reasons, reason(arena, "BOUGHT_BEFORE", 0));
-    if (candidate->liked)
+    if (why.because.data)
+        add_reason(reasons, reason(arena, "BECAUSE", 1, "item", why.because));
+    if (is_told(box, HP_PACK_NEW_TO_YOU, item))
+        add_reason(reasons, reason(arena, "NEW_TO_YOU", 0));
+    if (why.category_liked)
         add_reason(reasons,
             reason(arena, "LIKED_CATEGORY", 1, "category", candidate->shelf->item.category));
-    if (candidate->trending)
+    if (why.trending)
         add_reason(reasons, reason(arena, "TRENDING", 0));
+    company_reasons(work, box, item, reasons);
 }
 
 static struct hp_bytes
@@ -558,6 +586,7 @@ hp_boxes_make(const struct hp_box_order *order, struct hp_recommendation *recomm
         return;
     }
     hp_pool_fill(order->offer, order->shopper, wish, order->now, work.arena, &pool);
+    work.pool = &pool;
     if (pool.count == 0) {
         bool empty = order->offer->catalogue->count == 0;
 

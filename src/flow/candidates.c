@@ -28,7 +28,6 @@
 #define MARK_OUT    1U /* excluded, disliked, turned down, or sent to this recipient lately */
 #define MARK_MUST   2U
 #define MARK_BOUGHT 4U
-#define MARK_LIKED  8U
 
 /* ---- the pool ---------------------------------------------------------------------------- */
 
@@ -67,7 +66,6 @@ mark_shelves(const struct hp_offer *offer, const struct hp_shopper *shopper,
             continue;
         marks[index] |= hp_user_item_masked(had) ? MARK_OUT : 0;
         marks[index] |= had->orders > 0 ? MARK_BOUGHT : 0;
-        marks[index] |= had->reaction == HP_REACTION_POSITIVE ? MARK_LIKED : 0;
     }
     return marks;
 }
@@ -101,7 +99,6 @@ hp_pool_fill(const struct hp_offer *offer, const struct hp_shopper *shopper,
     const struct hp_wish *wish, int64_t now, struct hp_arena *arena, struct hp_pool *pool)
 {
     const struct hp_catalogue *catalogue = offer->catalogue;
-    struct hp_scores scores;
 
     *pool = (struct hp_pool){.offer = offer, .shopper = shopper};
     pool->marks = mark_shelves(offer, shopper, wish, arena);
@@ -111,14 +108,14 @@ hp_pool_fill(const struct hp_offer *offer, const struct hp_shopper *shopper,
             .preferences = &shopper->preferences,
             .now = now,
             .for_recipient = wish->for_recipient},
-        arena, &scores);
+        arena, &pool->scores);
     for (size_t i = 0; i < catalogue->count; i++) {
         const struct hp_offer_item *item = &offer->items[i];
 
         if (pool->marks[i] & MARK_OUT || !hp_item_suits(item->rules, wish->avoid, wish->diets))
             continue;
         pool->items[pool->count++] =
-            (struct hp_pool_item){item->price, scores.gains[i], (uint32_t)i};
+            (struct hp_pool_item){item->price, pool->scores.gains[i], (uint32_t)i};
     }
     pool->mean_gain = mean_of_best(pool);
 }
@@ -281,11 +278,8 @@ describe(const struct hp_pool *pool, const struct hp_pool_item *item)
     return (struct hp_candidate){.shelf = shelf,
         .gain = item->gain,
         .category = offer->items[item->shelf].category,
-        .bought = (marks & MARK_BOUGHT) != 0,
-        .liked =
-            (marks & MARK_LIKED) != 0 ||
-            hp_strings_hold(pool->shopper->preferences.liked_categories, shelf->item.category),
-        .trending = hp_assortment_item(offer->assortment, item->shelf)->trend_micros > 0};
+        .index = item->shelf,
+        .bought = (marks & MARK_BOUGHT) != 0};
 }
 
 void

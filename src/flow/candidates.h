@@ -16,9 +16,8 @@ struct hp_candidate {
     const struct hp_shelf *shelf;
     int64_t gain;
     int32_t category; /* its number in the offer */
+    uint32_t index;   /* on the shelves */
     bool bought;      /* the user had it before */
-    bool liked;       /* its category, or it, is liked */
-    bool trending;    /* popularity speaks for it */
 };
 
 struct hp_candidates {
@@ -31,6 +30,7 @@ struct hp_candidates {
 struct hp_pool {
     const struct hp_offer *offer;
     const struct hp_shopper *shopper;
+    struct hp_scores scores;
     const uint8_t *marks; /* by shelf: what the user and the wish say of it */
     struct hp_pool_item {
         int64_t price;

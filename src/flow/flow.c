@@ -300,7 +300,7 @@ hp_flow_new(
         hp_flow_free(made);
         return status;
     }
-    made->offers = hp_offers_new(made->catalogue, made->model);
+    made->offers = hp_offers_new(made->catalogue, made->model, made->options.rate);
     *flow = made;
     return HP_OK;
 }

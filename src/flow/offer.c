@@ -11,17 +11,20 @@ struct held {
 struct hp_offers {
     struct hp_catalogue_view *catalogue;
     struct hp_model_view *model;
+    const struct hp_rate_constants *rate;
     pthread_mutex_t lock; /* guards what follows, and every count */
     struct held *newest;
 };
 
 struct hp_offers *
-hp_offers_new(struct hp_catalogue_view *catalogue, struct hp_model_view *model)
+hp_offers_new(struct hp_catalogue_view *catalogue, struct hp_model_view *model,
+    const struct hp_rate_constants *rate)
 {
     struct hp_offers *offers = hp_alloc(sizeof(*offers));
 
     offers->catalogue = catalogue;
     offers->model = model;
+    offers->rate = rate;
     pthread_mutex_init(&offers->lock, NULL);
     return offers;
 }
@@ -67,16 +70,17 @@ fill_items(struct hp_offer *offer)
 
 /* Takes both snapshots; who is like whom comes from the one before where that still holds. */
 static struct held *
-join(const struct held *previous, const struct hp_catalogue *catalogue,
+join(const struct hp_offers *offers, const struct hp_catalogue *catalogue,
     struct hp_model_snapshot *model)
 {
+    const struct held *previous = offers->newest;
     struct held *held = hp_alloc(sizeof(*held));
 
     held->holders = 1;
     held->offer = (struct hp_offer){.catalogue = catalogue,
         .model = model,
         .assortment = hp_assortment_renew(
-            previous ? previous->offer.assortment : NULL, catalogue, model, NULL)};
+            previous ? previous->offer.assortment : NULL, catalogue, model, offers->rate)};
     fill_items(&held->offer);
     return held;
 }
@@ -94,7 +98,7 @@ hp_offer_acquire(struct hp_offers *offers)
         hp_model_snapshot_release(model);
         hp_catalogue_release(offers->catalogue, catalogue);
     } else {
-        newest = join(offers->newest, catalogue, model);
+        newest = join(offers, catalogue, model);
         drop(offers, offers->newest);
         offers->newest = newest;
     }

@@ -30,8 +30,9 @@ struct hp_offer {
 
 struct hp_offers; /* keeps the newest */
 
-struct hp_offers *hp_offers_new(
-    struct hp_catalogue_view *catalogue, struct hp_model_view *model);
+/* `rate` (NULL: defaults) is kept. */
+struct hp_offers *hp_offers_new(struct hp_catalogue_view *catalogue,
+    struct hp_model_view *model, const struct hp_rate_constants *rate);
 void hp_offers_free(struct hp_offers *offers); /* NULL is fine; none may be held any more */
 
 /* Of the newest snapshots; give it back with the release. */

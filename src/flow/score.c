@@ -385,6 +385,24 @@ hp_assortment_category(const struct hp_assortment *assortment, struct hp_bytes c
     return group ? (int32_t)group->number : -1;
 }
 
+const struct hp_model_snapshot *
+hp_assortment_model(const struct hp_assortment *assortment)
+{
+    return assortment->model;
+}
+
+size_t
+hp_assortment_size(const struct hp_assortment *assortment)
+{
+    return assortment->count;
+}
+
+uint32_t
+hp_assortment_number(const struct hp_assortment *assortment, uint32_t index)
+{
+    return assortment->number_of[index];
+}
+
 uint32_t
 hp_assortment_of_number(const struct hp_assortment *assortment, uint32_t number)
 {

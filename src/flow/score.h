@@ -35,10 +35,14 @@ struct hp_assortment *hp_assortment_renew(const struct hp_assortment *previous,
     const struct hp_rate_constants *constants);
 void hp_assortment_free(struct hp_assortment *assortment); /* NULL is fine */
 
+const struct hp_model_snapshot *hp_assortment_model(const struct hp_assortment *assortment);
+size_t hp_assortment_size(const struct hp_assortment *assortment); /* items on the shelves */
 /* Index on the shelves of an item id; HP_NO_INDEX when it is not there. */
 uint32_t hp_assortment_index(const struct hp_assortment *assortment, struct hp_bytes item_id);
 /* The same of a number of the model. */
 uint32_t hp_assortment_of_number(const struct hp_assortment *assortment, uint32_t number);
+/* Its number in the model; HP_MODEL_NOBODY when that knows nothing. */
+uint32_t hp_assortment_number(const struct hp_assortment *assortment, uint32_t index);
 /* What the model says of catalogue->shelves[index]. */
 const struct hp_model_item *hp_assortment_item(
     const struct hp_assortment *assortment, size_t index);
