@@ -29,6 +29,15 @@
  * producer_new begin send offsets commit abort flush. "committed_unheard" is asked after a
  * commit took effect: the caller hears the failure although the records are visible. A failing
  * abort leaves the transaction open until the next begin or its time-out.
+ *
+ * Requests that come late, as those of a client without KIP-890 may: "commit_late",
+ * "abort_late" and "offsets_late" are asked before the request is seen: the caller hears the
+ * failure, and the request arrives with hp_memory_deliver(). After "commit_twice" or
+ * "offsets_twice" the request is answered well and arrives once more. Whoever sent it under an
+ * epoch that is over is refused.
+ *
+ * "callback_lost" is asked when a member finds its seat gone: it is not told which partitions
+ * it lost, only what it is given next, and afterwards what of the old it did not get back.
  */
 typedef enum hp_status hp_memory_fault(
     void *context, const char *operation, struct hp_error *error);
@@ -56,6 +65,13 @@ HP_MUST_CHECK enum hp_status hp_memory_trim(struct hp_cluster *cluster, const ch
     int32_t partition, int64_t before, struct hp_error *error);
 /* Puts the member out of its group as a missed session would; it does not know yet. */
 void hp_memory_evict(struct hp_member *member);
+/* The same for whoever sits there under this group.instance.id, if anybody does. */
+void hp_memory_evict_instance(
+    struct hp_cluster *cluster, const char *group, const char *instance);
+/* The oldest late request arrives; false when there is none. */
+bool hp_memory_deliver(struct hp_cluster *cluster);
+/* The group's offsets of one topic expire. */
+void hp_memory_forget(struct hp_cluster *cluster, const char *group, const char *topic);
 /* Bytes of records in all partitions, framing included. */
 size_t hp_memory_bytes(struct hp_cluster *cluster);
 

@@ -84,6 +84,17 @@ struct hp_memory_transaction { /* what the coordinator knows of a transactional 
     struct hp_memory_offsets offsets;
 };
 
+enum hp_memory_request { HP_MEMORY_COMMIT, HP_MEMORY_ABORT, HP_MEMORY_OFFSETS };
+
+struct hp_memory_late { /* a request that is still on its way when its sender has given up */
+    struct hp_memory_late *next;
+    struct hp_memory_transaction *transaction;
+    int epoch; /* of its sender */
+    enum hp_memory_request request;
+    struct hp_memory_group *group;
+    struct hp_memory_offsets offsets;
+};
+
 struct hp_cluster {
     struct hp_broker_object object;
     struct hp_memory_options options;
@@ -93,6 +104,7 @@ struct hp_cluster {
     struct hp_memory_topic *topics;
     struct hp_memory_group *groups;
     struct hp_memory_transaction *transactions;
+    struct hp_memory_late *late; /* oldest first */
     struct hp_memory_cursors *cursors;
     uint64_t next_id; /* of producers and seats */
 };

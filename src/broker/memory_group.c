@@ -21,6 +21,8 @@
  */
 #include "broker/memory_cluster.h"
 
+#include "base/bug.h"
+
 #define NOBODY 0
 
 struct seat {
@@ -52,6 +54,7 @@ struct hp_member {
     uint64_t seat;
     int generation; /* last seen; -1 before the first poll */
     bool *held;     /* per partition of the driver */
+    bool *untold;   /* lost without having been told of it */
     int32_t *list;  /* handed to the listener */
     struct hp_memory_cursors cursors;
 };
@@ -129,6 +132,24 @@ group_find(const struct hp_cluster *cluster, const char *name)
     while (group && strcmp(group->name, name) != 0)
         group = group->next;
     return group;
+}
+
+void
+hp_memory_forget(struct hp_cluster *cluster, const char *group, const char *topic)
+{
+    struct hp_memory_group *found;
+
+    hp_memory_enter(cluster);
+    found = group_find(cluster, group);
+    for (size_t i = 0; found && i < found->offsets.count;) {
+        struct hp_memory_offset *item = &found->offsets.items[i];
+
+        if (strcmp(item->topic->name, topic) == 0)
+            *item = found->offsets.items[--found->offsets.count];
+        else
+            i++;
+    }
+    hp_memory_leave(cluster);
 }
 
 /* An open transaction holds offsets for one of the positions: they are not stable. */
@@ -403,6 +424,7 @@ member_make(struct hp_cluster *cluster, const struct hp_member_options *options,
     member->topics = topics;
     member->group = group_get(cluster, options->group, topics[0]);
     member->held = hp_alloc(partitions * sizeof(*member->held));
+    member->untold = hp_alloc(partitions * sizeof(*member->untold));
     member->list = hp_alloc(partitions * sizeof(*member->list));
     hp_memory_cursors_init(cluster, &member->cursors);
     return member;
@@ -508,6 +530,20 @@ give_up(struct hp_member *member)
     }
 }
 
+/* What was lost in silence and did not come back is told at last. */
+static void
+tell_lost(struct hp_member *member)
+{
+    size_t count = 0;
+
+    for (int32_t p = 0; p < member->group->driver->partitions; p++) {
+        if (member->untold[p] && !member->held[p])
+            member->list[count++] = p;
+        member->untold[p] = false;
+    }
+    tell_revoked(member, count, true);
+}
+
 static void
 follow(struct hp_member *member)
 {
@@ -517,13 +553,26 @@ follow(struct hp_member *member)
         return; /* put out meanwhile: the next poll sees to it */
     member->generation = member->group->generation;
     tell_assigned(member, list_coming(member));
+    tell_lost(member);
 }
 
 /* The seat is gone. A static member was replaced and stays out, a dynamic one joins again. */
 static enum hp_status
 lose_seat(struct hp_member *member, struct hp_error *error)
 {
-    tell_revoked(member, list_leaving(member, true), true);
+    size_t count = list_leaving(member, true);
+
+    if (!seat_of_instance(member->group, member->options.instance) &&
+        hp_memory_ask(member->cluster, "callback_lost", NULL)) {
+        for (size_t i = 0; i < count; i++) {
+            member->held[member->list[i]] = false;
+            member->untold[member->list[i]] = true;
+            hp_memory_cursors_drop(&member->cursors, member->list[i]);
+        }
+        sit_down(member);
+        return HP_OK;
+    }
+    tell_revoked(member, count, true);
     if (seat_of_instance(member->group, member->options.instance))
         return hp_fail(error, HP_FENCED, "group %s: another process joined as %s",
             member->options.group, member->options.instance);
@@ -641,6 +690,7 @@ hp_memory_member_free(struct hp_member *member, bool abandon)
     hp_memory_leave(cluster);
     free(member->topics);
     free(member->held);
+    free(member->untold);
     free(member->list);
     free(member);
 }
@@ -657,11 +707,27 @@ hp_memory_evict(struct hp_member *member)
     hp_memory_leave(member->cluster);
 }
 
+void
+hp_memory_evict_instance(struct hp_cluster *cluster, const char *name, const char *instance)
+{
+    struct hp_memory_group *group;
+    struct seat *seat;
+
+    hp_memory_enter(cluster);
+    group = group_find(cluster, name);
+    seat = group ? seat_of_instance(group, instance) : NULL;
+    if (seat)
+        seat_remove(cluster, group, seat);
+    hp_memory_leave(cluster);
+}
+
 enum hp_status
 hp_memory_member_group(
     struct hp_member *member, struct hp_memory_group **group, struct hp_error *error)
 {
     *group = member->group;
+    if (hp_bug(HP_BUG_GROUP_STALE))
+        return HP_OK;
     if (!seat_find(member->group, member->seat))
         return hp_fail(error, HP_RETRY, "group %s: the member was put out or replaced",
             member->options.group);

@@ -14,6 +14,8 @@
  */
 #include "broker/memory_cluster.h"
 
+#include "base/bug.h"
+
 struct sent { /* what sent_to() answers */
     const struct hp_memory_topic *topic;
     int32_t partition;
@@ -52,9 +54,22 @@ transaction_get(struct hp_cluster *cluster, const char *id)
     return transaction;
 }
 
+static void
+late_free(struct hp_memory_late *late)
+{
+    free(late->offsets.items);
+    free(late);
+}
+
 void
 hp_memory_transactions_release(struct hp_cluster *cluster)
 {
+    while (cluster->late) {
+        struct hp_memory_late *next = cluster->late->next;
+
+        late_free(cluster->late);
+        cluster->late = next;
+    }
     while (cluster->transactions) {
         struct hp_memory_transaction *next = cluster->transactions->next;
 
@@ -100,6 +115,58 @@ hp_memory_transactions_expire(struct hp_cluster *cluster, int64_t now_ms)
             transaction->epoch++;
             finish(cluster, transaction, false);
         }
+}
+
+/* ---- late requests ---------------------------------------------------------------------- */
+
+static struct hp_memory_late *
+late_add(struct hp_producer *producer, enum hp_memory_request request)
+{
+    struct hp_memory_late **last = &producer->cluster->late;
+    struct hp_memory_late *late = hp_alloc(sizeof(*late));
+
+    late->transaction = producer->transaction;
+    late->epoch = producer->epoch;
+    late->request = request;
+    while (*last)
+        last = &(*last)->next;
+    *last = late;
+    return late;
+}
+
+/* What the coordinators do with it: they know the epoch, and nothing of what it was meant for.
+ */
+static void
+late_arrive(struct hp_cluster *cluster, const struct hp_memory_late *late)
+{
+    struct hp_memory_transaction *transaction = late->transaction;
+
+    if (late->epoch != transaction->epoch)
+        return;
+    if (late->request != HP_MEMORY_OFFSETS) {
+        finish(cluster, transaction, late->request == HP_MEMORY_COMMIT);
+        return;
+    }
+    transaction->group = late->group;
+    for (size_t i = 0; i < late->offsets.count; i++)
+        hp_memory_offset_set(&transaction->offsets, late->offsets.items[i].topic,
+            late->offsets.items[i].partition, late->offsets.items[i].offset);
+}
+
+bool
+hp_memory_deliver(struct hp_cluster *cluster)
+{
+    struct hp_memory_late *late;
+
+    hp_memory_enter(cluster);
+    late = cluster->late;
+    if (late) {
+        cluster->late = late->next;
+        late_arrive(cluster, late);
+        late_free(late);
+    }
+    hp_memory_leave(cluster);
+    return late != NULL;
 }
 
 static int64_t *
@@ -193,7 +260,7 @@ hp_memory_begin(struct hp_producer *producer, struct hp_error *error)
     HP_ASSERT(producer->transaction && !producer->begun);
     hp_memory_enter(cluster);
     status = hp_memory_ask(cluster, "begin", error);
-    if (!status && producer->doubt)
+    if (!status && producer->doubt && !hp_bug(HP_BUG_PRODUCER_KEPT))
         take_over(producer);
     if (!status)
         producer->begun = true;
@@ -232,11 +299,20 @@ sent_entry(struct hp_producer *producer, const struct hp_memory_topic *topic, in
     return &producer->sent[producer->sent_count++].next;
 }
 
+/* HP_BUG_REROUTE_PLAIN, HP_BUG_LETTER_PLAIN. */
+static bool
+is_plain(const char *topic)
+{
+    return (hp_bug(HP_BUG_REROUTE_PLAIN) && strstr(topic, "reroute")) ||
+           (hp_bug(HP_BUG_LETTER_PLAIN) && strstr(topic, "dead-letters"));
+}
+
 static enum hp_status
 append(struct hp_producer *producer, const struct hp_outgoing *record, struct hp_error *error)
 {
     struct hp_cluster *cluster = producer->cluster;
-    struct hp_memory_transaction *transaction = producer->transaction;
+    struct hp_memory_transaction *transaction =
+        is_plain(record->topic) ? NULL : producer->transaction;
     int64_t now_ms = hp_memory_now(cluster);
     struct hp_memory_topic *topic;
     struct hp_memory_log *log =
@@ -275,8 +351,25 @@ hp_memory_send(
     status = hp_memory_ask(producer->cluster, "send", error);
     if (!status)
         status = append(producer, record, error);
+    else
+        producer->doubt = true;
     hp_memory_leave(producer->cluster);
     return status;
+}
+
+static enum hp_status
+fill_offsets(struct hp_cluster *cluster, const struct hp_position *positions, size_t count,
+    struct hp_memory_offsets *offsets, struct hp_error *error)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct hp_memory_topic *topic;
+
+        if (!hp_memory_partition(
+                cluster, positions[i].topic, positions[i].partition, &topic, error))
+            return HP_USAGE;
+        hp_memory_offset_set(offsets, topic, positions[i].partition, positions[i].offset);
+    }
+    return HP_OK;
 }
 
 static enum hp_status
@@ -286,23 +379,25 @@ add_offsets(struct hp_producer *producer, struct hp_member *member,
     struct hp_memory_transaction *transaction = producer->transaction;
     struct hp_memory_group *group;
     enum hp_status status = join_transaction(producer, error);
+    enum hp_status late = HP_OK;
 
     if (!status)
         status = hp_memory_member_group(member, &group, error);
     if (status)
         return status;
     HP_ASSERT(!transaction->group || transaction->group == group);
-    transaction->group = group;
-    for (size_t i = 0; i < count; i++) {
-        struct hp_memory_topic *topic;
+    late = hp_memory_ask(producer->cluster, "offsets_late", error);
+    if (late || hp_memory_ask(producer->cluster, "offsets_twice", NULL)) {
+        struct hp_memory_late *request = late_add(producer, HP_MEMORY_OFFSETS);
 
-        if (!hp_memory_partition(
-                producer->cluster, positions[i].topic, positions[i].partition, &topic, error))
-            return HP_USAGE;
-        hp_memory_offset_set(
-            &transaction->offsets, topic, positions[i].partition, positions[i].offset);
+        producer->doubt = true;
+        request->group = group;
+        status = fill_offsets(producer->cluster, positions, count, &request->offsets, error);
     }
-    return HP_OK;
+    if (late || status)
+        return late ? late : status;
+    transaction->group = group;
+    return fill_offsets(producer->cluster, positions, count, &transaction->offsets, error);
 }
 
 enum hp_status
@@ -315,6 +410,8 @@ hp_memory_offsets(struct hp_producer *producer, struct hp_member *member,
     status = hp_memory_ask(producer->cluster, "offsets", error);
     if (!status)
         status = add_offsets(producer, member, positions, count, error);
+    if (status)
+        producer->doubt = true;
     hp_memory_leave(producer->cluster);
     return status;
 }
@@ -350,8 +447,14 @@ hp_memory_commit(struct hp_producer *producer, struct hp_error *error)
 
     hp_memory_enter(producer->cluster);
     status = hp_memory_ask(producer->cluster, "commit", error);
+    if (!status && (status = hp_memory_ask(producer->cluster, "commit_late", error)))
+        late_add(producer, HP_MEMORY_COMMIT);
     if (!status) {
         status = commit(producer, error);
+        if (!status && hp_memory_ask(producer->cluster, "commit_twice", NULL)) {
+            late_add(producer, HP_MEMORY_COMMIT);
+            producer->doubt = true;
+        }
         if (!status)
             status = hp_memory_ask(producer->cluster, "committed_unheard", error);
     }
@@ -367,9 +470,12 @@ hp_memory_abort(struct hp_producer *producer)
     struct hp_error error = {0};
 
     hp_memory_enter(producer->cluster);
-    if (hp_memory_ask(producer->cluster, "abort", &error) || !current(producer))
+    if (hp_memory_ask(producer->cluster, "abort", &error) || !current(producer)) {
         producer->doubt = true;
-    else
+    } else if (hp_memory_ask(producer->cluster, "abort_late", &error)) {
+        producer->doubt = true;
+        late_add(producer, HP_MEMORY_ABORT);
+    } else
         finish(producer->cluster, producer->transaction, false);
     producer->begun = false;
     hp_memory_leave(producer->cluster);

@@ -27,6 +27,8 @@
  */
 #include "engine/internal.h"
 
+#include "base/bug.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "store/keys.h"
 
@@ -150,7 +152,7 @@ unusable(const struct hp_task *task, const struct hp_local_header *header, bool 
         return "the copy ends before the changelog begins";
     if (header->changelog_offset > high)
         return "the copy is ahead of the changelog";
-    if (worker->options.delete_retention_ms > 0 &&
+    if (worker->options.delete_retention_ms > 0 && !hp_bug(HP_BUG_OLD_COPY) &&
         age_ms > worker->options.delete_retention_ms / 2)
         return "the copy is too old to know of all deletions";
     return NULL;
@@ -196,6 +198,8 @@ choose(struct hp_task *task, int64_t low, struct hp_error *error)
         keep_end(restore, &header.end);
     else
         status = drop_range(task, error);
+    if (!status)
+        status = hp_failpoint("restore-chosen", error);
     task->rebuild = false;
     hp_arena_release(&arena);
     HP_LOG(HP_LOG_INFO, "restore begins", HP_I("task", task->partition),
@@ -217,7 +221,9 @@ begin(struct hp_task *task, struct hp_error *error)
     task->state = HP_TASK_RESTORING;
     hp_table_init(&restore->collected, &restore->arena, true);
     hp_metric_add(worker->restores, 1);
-    status = ask_group(task, error);
+    status = hp_failpoint("restore-begin", error);
+    if (!status)
+        status = ask_group(task, error);
     if (!status)
         status = hp_cluster_watermarks(worker->options.cluster, worker->options.changelog_topic,
             task->partition, &low, &restore->target, error);
@@ -341,7 +347,11 @@ finish(struct hp_task *task, struct hp_error *error)
     if (status)
         return status;
     local_header(task, hp_worker_now(task->worker), &header);
-    status = hp_txn_flush(task, &header, error);
+    status = hp_failpoint("restore-flush", error);
+    if (!status)
+        status = hp_txn_flush(task, &header, error);
+    if (!status)
+        status = hp_failpoint("restore-flushed", error);
     if (!status)
         park(task);
     return status;
@@ -387,8 +397,10 @@ store_collected(struct hp_task *task, struct hp_error *error)
     const struct hp_table_entry *at = hp_table_seek(&restore->collected, (struct hp_bytes){0});
     struct hp_kv *kv = task->worker->options.kv;
     struct hp_kv_batch batch = {0};
-    enum hp_status status;
+    enum hp_status status = hp_failpoint("restore-load", error);
 
+    if (status)
+        return status;
     if (!restore->loaded) {
         status = hp_kv_ingest(kv, next_collected, &at, error);
     } else {
@@ -451,6 +463,8 @@ take_row(struct hp_task *task, const struct hp_message *message, struct hp_error
         return hp_fail(error, HP_STOP,
             "%s-%d, offset %" PRId64 ": a row of a store that this version does not know",
             worker->options.changelog_topic, message->partition, message->offset);
+    if (!message->value.data && hp_bug(HP_BUG_TOMBSTONES_SKIPPED))
+        return HP_OK;
     restore->rows++;
     hp_metric_add(worker->restored_rows, 1);
     if (restore->cold)
@@ -487,8 +501,10 @@ static enum hp_status
 read_slice(struct hp_task *task, int timeout_ms, struct hp_error *error)
 {
     struct hp_restore *restore = task->restore;
-    enum hp_status status = HP_OK;
+    enum hp_status status = hp_failpoint("restore-read", error);
 
+    if (status)
+        return status;
     if (!restore->reader)
         return read_done(task, error);
     for (int i = 0; i < SLICE && !status; i++) {
@@ -499,7 +515,7 @@ read_slice(struct hp_task *task, int timeout_ms, struct hp_error *error)
             break;
         if (poll.kind == HP_POLL_RECORD) {
             status = take_row(task, &poll.message, error);
-        } else if (poll.message.offset >= restore->target) {
+        } else if (poll.message.offset >= restore->target || hp_bug(HP_BUG_RESTORE_SHORT)) {
             if (restore->offset < poll.message.offset)
                 restore->offset = poll.message.offset;
             return read_done(task, error);
@@ -558,7 +574,7 @@ derive_slice(struct hp_task *task, struct hp_error *error)
 {
     struct hp_worker *worker = task->worker;
     struct hp_restore *restore = task->restore;
-    enum hp_status status = HP_OK;
+    enum hp_status status = hp_failpoint("restore-derive", error);
 
     for (int i = 0; i < SLICE && !status && restore->store_at < 256; i++) {
         const struct hp_store_spec *spec = worker->stores[restore->store_at];

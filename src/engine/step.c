@@ -16,6 +16,7 @@
  */
 #include "engine/internal.h"
 
+#include "base/bug.h"
 #include "base/log.h"
 #include "store/keys.h"
 
@@ -65,14 +66,34 @@ merge_sends(struct hp_step *step, struct hp_error *error)
     return HP_OK;
 }
 
+/* HP_BUG_DERIVED_KEPT. */
+static void
+keep_derived(struct hp_task *task, const struct hp_table_entry *entry)
+{
+    struct hp_kv_batch batch = {0};
+
+    if (task->worker->stores[entry->key.data[HP_KEY_HEAD - 1]]->changelogged)
+        return;
+    if (entry->value.data)
+        hp_kv_put(&batch, entry->key, entry->value);
+    else
+        hp_kv_delete(&batch, entry->key);
+    if (hp_kv_write(task->worker->options.kv, &batch, NULL))
+        HP_LOG(HP_LOG_WARN, "a derived row was not kept");
+    hp_kv_batch_release(&batch);
+}
+
 static void
 merge_writes(struct hp_step *step)
 {
     struct hp_task *task = step->task;
     const struct hp_table_entry *entry = hp_table_seek(&step->staged, (struct hp_bytes){0});
 
-    for (; entry; entry = hp_table_next(entry))
+    for (; entry; entry = hp_table_next(entry)) {
+        if (hp_bug(HP_BUG_DERIVED_KEPT))
+            keep_derived(task, entry);
         hp_table_put(&task->overlay, entry->key, entry->value);
+    }
     task->digest = hp_digest_add(task->digest, step->digest);
     task->counts.processed += step->counts.processed;
     task->counts.dead += step->counts.dead;

@@ -9,6 +9,8 @@
  */
 #include "engine/internal.h"
 
+#include "base/bug.h"
+
 struct hp_task *
 hp_task_new(struct hp_worker *worker, int32_t partition)
 {
@@ -93,7 +95,8 @@ hp_task_rewind(struct hp_task *task)
 {
     hp_task_forget_queues(task);
     for (size_t i = 0; i < task->worker->application->source_count; i++)
-        task->sources[i].position = task->sources[i].committed;
+        if (!hp_bug(HP_BUG_POSITION_KEPT))
+            task->sources[i].position = task->sources[i].committed;
     hp_table_clear(&task->overlay);
     hp_arena_clear(&task->arena);
     task->digest = task->committed_digest;
@@ -238,7 +241,8 @@ hp_task_end(const struct hp_task *task, struct hp_end *end)
         .count = worker->application->source_count};
     for (size_t i = 0; i < end->count; i++) {
         end->positions[i].topic = hp_bytes_text(worker->topics[i]);
-        end->positions[i].offset = task->sources[i].position;
+        end->positions[i].offset = hp_bug(HP_BUG_POSITION_LATE) ? task->sources[i].committed
+                                                                : task->sources[i].position;
     }
 }
 

@@ -15,6 +15,8 @@
  */
 #include "engine/internal.h"
 
+#include "base/bug.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "store/keys.h"
 
@@ -107,6 +109,8 @@ send_end(struct hp_task *task, struct hp_error *error)
     struct hp_end end;
     enum hp_status status;
 
+    if (hp_bug(HP_BUG_END_MISSING))
+        return HP_OK;
     hp_task_end(task, &end);
     hp_end_encode(&end, &value);
     record.value = hp_buffer_bytes(&value);
@@ -192,14 +196,22 @@ send_all(struct hp_worker *worker, struct hp_error *error)
     int32_t at = 0;
 
     while (!status && (task = next_task(worker, &at))) {
-        status = find_needless(task, error);
+        status = hp_failpoint("commit-rows", error);
+        if (!status)
+            status = find_needless(task, error);
         if (!status)
             status = send_rows(task, error);
         if (!status)
+            status = hp_failpoint("commit-end", error);
+        if (!status)
             status = send_end(task, error);
         if (!status)
+            status = hp_failpoint("commit-audit", error);
+        if (!status && (task->dirty || !hp_bug(HP_BUG_AUDIT_MISSING)))
             status = send_audit(task, error);
     }
+    if (!status)
+        status = hp_failpoint("commit-offsets", error);
     return status ? status : send_offsets(worker, error);
 }
 
@@ -285,6 +297,28 @@ forget_poison(struct hp_worker *worker)
     }
 }
 
+/* HP_BUG_POSITION_EARLY. */
+static enum hp_status
+write_headers(struct hp_worker *worker, struct hp_error *error)
+{
+    struct hp_kv_batch batch = {0};
+    enum hp_status status;
+    struct hp_task *task;
+    int32_t at = 0;
+
+    while ((task = next_task(worker, &at))) {
+        struct hp_local_header header = {.changelog_offset = task->changelog_offset,
+            .wall_ms = hp_worker_now(worker),
+            .digest = task->digest};
+
+        hp_task_end(task, &header.end);
+        put_header(&batch, task->partition, &header);
+    }
+    status = hp_kv_write(worker->options.kv, &batch, error);
+    hp_kv_batch_release(&batch);
+    return status;
+}
+
 static enum hp_status
 write_batch(struct hp_worker *worker, struct hp_error *error)
 {
@@ -295,8 +329,17 @@ write_batch(struct hp_worker *worker, struct hp_error *error)
 
     while ((task = next_task(worker, &at)))
         put_task(&batch, task);
-    status = hp_kv_write(worker->options.kv, &batch, error);
+    if (hp_bug(HP_BUG_POSITION_EARLY)) {
+        status = write_headers(worker, error);
+        if (status)
+            return status;
+    }
+    status = hp_failpoint("commit-store", error);
+    if (!status)
+        status = hp_kv_write(worker->options.kv, &batch, error);
     hp_kv_batch_release(&batch);
+    if (!status)
+        status = hp_failpoint("commit-stored", error);
     if (status) /* committed, but not here: only a restart can tell the two apart again */
         return error ? (error->status = HP_FATAL) : HP_FATAL;
     at = 0;
@@ -329,7 +372,23 @@ hp_txn_commit(struct hp_worker *worker, struct hp_error *error)
     status = send_all(worker, error);
     if (status)
         return status;
+    if (hp_bug(HP_BUG_STORE_BEFORE_COMMIT)) {
+        struct hp_kv_batch batch = {0};
+
+        for (at = 0; at < worker->options.partitions; at++)
+            if (takes_part(worker->tasks[at]))
+                put_overlay(&batch, &worker->tasks[at]->overlay);
+        status = hp_kv_write(worker->options.kv, &batch, error);
+        hp_kv_batch_release(&batch);
+        if (status)
+            return status;
+    }
+    status = hp_failpoint("commit-broker", error);
+    if (status)
+        return status;
     status = hp_producer_commit(worker->producer, error);
+    if (!status && (status = hp_failpoint("commit-answer", error)) == HP_FATAL)
+        return status;
     if (status) {
         worker->doubt = true;
         return status;
@@ -350,7 +409,7 @@ hp_txn_abort(struct hp_worker *worker)
     worker->begun = false;
     for (int32_t p = 0; p < worker->options.partitions; p++) {
         struct hp_task *task = worker->tasks[p];
-        bool in_doubt = worker->doubt && takes_part(task);
+        bool in_doubt = worker->doubt && takes_part(task) && !hp_bug(HP_BUG_DOUBT_REWOUND);
 
         if (!task || task->state != HP_TASK_RUNNING)
             continue;

@@ -23,6 +23,7 @@
  */
 #include "engine/internal.h"
 
+#include "base/bug.h"
 #include "base/log.h"
 
 #include <inttypes.h>
@@ -151,6 +152,16 @@ keep_failure(struct hp_worker *worker, enum hp_status status, const struct hp_er
     worker->failure = *error;
 }
 
+/* Given again without having been taken: somebody else may have had it in between. */
+static void
+forget_task(struct hp_worker *worker, int32_t partition)
+{
+    HP_LOG(HP_LOG_WARN, "task assigned although it is here", HP_I("task", partition));
+    hp_txn_abort(worker);
+    hp_task_free(worker->tasks[partition]);
+    worker->tasks[partition] = NULL;
+}
+
 static void
 on_assigned(void *context, const int32_t *partitions, size_t count)
 {
@@ -169,8 +180,9 @@ on_assigned(void *context, const int32_t *partitions, size_t count)
                 &error);
             continue;
         }
-        if (!worker->tasks[p])
-            worker->tasks[p] = hp_task_new(worker, p);
+        if (worker->tasks[p])
+            forget_task(worker, p);
+        worker->tasks[p] = hp_task_new(worker, p);
         HP_LOG(HP_LOG_INFO, "task assigned", HP_I("task", p));
     }
 }
@@ -569,6 +581,8 @@ has_passed(const struct hp_source *source, const struct hp_queued *queued)
         return true;
     if (source->first)
         return source->first->message.timestamp_ms > time_ms;
+    if (hp_bug(HP_BUG_FENCE_BY_END) && source->at_end)
+        return true;
     return source->read_ms > time_ms ||
            (source->asked_ms >= queued->arrived_ms && source->expected >= source->asked_end);
 }
@@ -580,7 +594,7 @@ is_held(
     const struct hp_worker *worker = task->worker;
     uint32_t wait_for = worker->application->sources[index].wait_for;
 
-    if (now_ms - queued->arrived_ms >= worker->options.fence_ms)
+    if (now_ms - queued->arrived_ms >= worker->options.fence_ms || hp_bug(HP_BUG_FENCE_OPEN))
         return false;
     for (size_t i = 0; i < worker->application->source_count; i++)
         if ((wait_for >> i & 1) && !has_passed(&task->sources[i], queued))

@@ -5,6 +5,7 @@
  */
 #include "flow/boxes.h"
 
+#include "base/bug.h"
 #include "base/metric.h"
 
 #define EXTEND_MS (2 * 86400000LL) /* boxes that end sooner are extended */
@@ -183,6 +184,17 @@ refresh_user(struct refresh *refresh, struct hp_error *error)
     return status ? status : emit_boxes(refresh, error);
 }
 
+/* HP_BUG_PENDING_LOST. */
+static enum hp_status
+forget_rest(struct hp_step *step, struct hp_error *error)
+{
+    struct hp_pending_user user;
+    size_t count;
+    enum hp_status status = hp_pending_oldest(step, 1, &user, &count, error);
+
+    return status || count == 0 ? status : hp_pending_clear(step, user.user, error);
+}
+
 enum hp_status
 hp_flow_emit(struct hp_flow *flow, struct hp_step *step, int64_t now_ms, bool *more,
     struct hp_error *error)
@@ -210,5 +222,7 @@ hp_flow_emit(struct hp_flow *flow, struct hp_step *step, int64_t now_ms, bool *m
     hp_offer_release(flow->offers, offer);
     if (count == max)
         *more = true;
+    if (!status && *more && hp_bug(HP_BUG_PENDING_LOST))
+        status = forget_rest(step, error);
     return status;
 }

@@ -18,6 +18,7 @@
  */
 #include "flow/internal.h"
 
+#include "base/bug.h"
 #include "base/metric.h"
 #include "store/keys.h"
 
@@ -199,6 +200,8 @@ fanout_begin(struct hp_flow_task *own, struct hp_step *step,
     own->absent_checked = true;
     if (fanout->count)
         qsort(fanout->items, fanout->count, sizeof(*fanout->items), compare_items);
+    if (!status && fanout->count && hp_bug(HP_BUG_FANOUT_EARLY))
+        status = progress_save(step, fanout, error);
     return status;
 }
 

@@ -5,6 +5,7 @@
  */
 #include "flow/flow.h"
 
+#include "base/bug.h"
 #include "base/log.h"
 #include "base/metric.h"
 #include "codec/frame.h"
@@ -240,7 +241,8 @@ flow_aborted(void *context, struct hp_task *task)
         return;
     task_reset(own);
     hp_rows_aborted(&own->rows);
-    hp_blocks_aborted(&own->blocks);
+    if (!hp_bug(HP_BUG_BLOCKS_KEPT))
+        hp_blocks_aborted(&own->blocks);
 }
 
 static enum hp_status

@@ -1,4 +1,5 @@
 /* flow/order.c - somebody bought, changed or gave back. SPDX-License-Identifier: Apache-2.0 */
+#include "base/bug.h"
 #include "flow/ids.h"
 #include "flow/shopper.h"
 #include "ledger/orders.h"
@@ -63,7 +64,7 @@ hp_flow_order(struct hp_flow *flow, struct hp_step *step, const struct hp_event 
     if (order.recipient_id.data)
         recipient = hp_id_keyed(arena, flow->options.erasure_key, order.recipient_id);
     hp_order_fact_from_event(&order, recipient, arena, &after);
-    if (hp_order_fact_void(&after, &mark))
+    if (hp_order_fact_void(&after, &mark) && !hp_bug(HP_BUG_MARK_FORGOTTEN))
         return HP_OK;
     hp_order_fact_scrub(&after, &mark);
     if (kept && !hp_order_fact_wins(&after, &before))

@@ -5,6 +5,7 @@
  */
 #include "flow/boxes.h"
 
+#include "base/bug.h"
 #include "base/metric.h"
 #include "domain/limits.h"
 #include "domain/reasons.h"
@@ -74,7 +75,7 @@ is_known(const struct known *known, struct hp_bytes id)
 {
     for (size_t i = 0; i < known->count; i++)
         if (hp_bytes_equal(known->ids[i], id))
-            return true;
+            return !hp_bug(HP_BUG_DEDUPE_SKIPPED);
     return false;
 }
 

@@ -3,7 +3,7 @@
  * stores and what was written, not from what the stream says of itself.
  *
  *     digests     set and effect digest equal those of a world without trouble
- *     rows        every fact and every derived row equals that of a cold restore
+ *     rows        every fact equals that of a cold restore, what is derived its recomputation
  *     letters     each bad record has one dead letter, no other has one
  *     answers     each request has one answer; each erasure one receipt
  *     revisions   a user has each revision once, over both topics, without gaps
@@ -532,6 +532,28 @@ item_fault(const struct hp_catalogue_item *shelf, const struct hp_box_item *item
     return NULL;
 }
 
+/* Against the newest record at its position; a log that was compacted may have lost that one to
+ * a later, so that any earlier one may be what was seen. */
+static const char *
+shelf_fault(const struct sim *sim, const struct hp_recommendation *whole,
+    const struct hp_box_item *item, const struct rules *rules)
+{
+    int64_t position = whole->as_of.catalogue[0].offset;
+    const char *fault =
+        item_fault(newest(sim, HP_TOPIC_CATALOGUE, 0, item->item_id, position), item, rules);
+    const struct sim_input *inputs;
+    size_t count = sim_inputs(sim, &inputs);
+
+    if (position == INT64_MAX)
+        return fault;
+    for (size_t i = 0; fault && sim->compacted[HP_TOPIC_CATALOGUE] && i < count; i++)
+        if (inputs[i].topic == HP_TOPIC_CATALOGUE && inputs[i].offset < position &&
+            hp_bytes_equal(inputs[i].key, item->item_id) &&
+            !item_fault(inputs[i].record, item, rules))
+            return NULL;
+    return fault;
+}
+
 static bool
 check_box(struct sim *sim, const struct hp_recommendation *whole, const struct hp_box *box,
     const struct rules *rules)
@@ -541,9 +563,7 @@ check_box(struct sim *sim, const struct hp_recommendation *whole, const struct h
 
     for (size_t i = 0; i < box->item_count; i++) {
         const struct hp_box_item *item = &box->items[i];
-        const char *fault = item_fault(
-            newest(sim, HP_TOPIC_CATALOGUE, 0, item->item_id, whole->as_of.catalogue[0].offset),
-            item, rules);
+        const char *fault = shelf_fault(sim, whole, item, rules);
 
         if (fault)
             return wrong(sim, "%.*s, revision %" PRId64 ": %.*s %s",
@@ -610,6 +630,29 @@ check_fence(struct sim *sim, const struct hp_recommendation *whole, int64_t aske
     return true;
 }
 
+/*
+ * The preferences a recommendation was made with: the newest at its position, or, when the log
+ * may have lost that one to a later, any that it says it knew.
+ */
+static const struct hp_preferences *
+preferences_at(const struct sim *sim, const struct hp_recommendation *whole)
+{
+    int32_t partition = hp_partition_of(whole->user_id, sim->tunables.partitions);
+    int64_t position = position_at(sim, whole, HP_TOPIC_PREFERENCES);
+    const struct sim_input *inputs;
+    size_t count = sim_inputs(sim, &inputs);
+
+    for (size_t i = 0; sim->compacted[HP_TOPIC_PREFERENCES] && i < count; i++) {
+        const struct hp_preferences *preferences = inputs[i].record;
+
+        if (inputs[i].topic == HP_TOPIC_PREFERENCES && preferences &&
+            inputs[i].offset < position &&
+            preferences->version == whole->as_of.preferences_version.value)
+            return preferences;
+    }
+    return newest(sim, HP_TOPIC_PREFERENCES, partition, whole->user_id, position);
+}
+
 static bool
 check_recommendation(struct sim *sim, const struct hp_recommendation *whole)
 {
@@ -618,13 +661,17 @@ check_recommendation(struct sim *sim, const struct hp_recommendation *whole)
     struct rules rules = {0};
 
     if (whole->as_of.preferences_version.present) {
-        const struct hp_preferences *preferences = newest(sim, HP_TOPIC_PREFERENCES,
-            hp_partition_of(whole->user_id, sim->tunables.partitions), whole->user_id,
-            position_at(sim, whole, HP_TOPIC_PREFERENCES));
+        const struct hp_preferences *preferences = preferences_at(sim, whole);
 
         if (!preferences || preferences->version != whole->as_of.preferences_version.value)
-            return wrong(sim, "%.*s, revision %" PRId64 ": not the preferences at its as_of",
-                HP_BYTES_FORMAT(whole->user_id), whole->revision);
+            return wrong(sim,
+                "%.*s, revision %" PRId64 ": preferences %" PRId64
+                ", those before %s-%d@%" PRId64 " are %" PRId64,
+                HP_BYTES_FORMAT(whole->user_id), whole->revision,
+                whole->as_of.preferences_version.value, sim->topics.name[HP_TOPIC_PREFERENCES],
+                hp_partition_of(whole->user_id, sim->tunables.partitions),
+                position_at(sim, whole, HP_TOPIC_PREFERENCES),
+                preferences ? preferences->version : -1);
         rules.allergens[0] = preferences->avoid_allergens;
         rules.diets = preferences->diets;
     }
@@ -634,6 +681,44 @@ check_recommendation(struct sim *sim, const struct hp_recommendation *whole)
         if (!check_box(sim, whole, &whole->boxes[i], &rules))
             return false;
     return !request || check_fence(sim, whole, asked_ms);
+}
+
+static bool
+is_stored(struct sim *sim, uint8_t store, struct hp_bytes user)
+{
+    int32_t partition = hp_partition_of(user, sim->tunables.partitions);
+    struct hp_buffer key = {0};
+    struct hp_arena arena = {0};
+    struct hp_bytes value;
+    struct hp_error error;
+    bool stored;
+
+    hp_key_head(&key, partition, store);
+    hp_key_part(&key, user);
+    if (hp_kv_get(owner(sim, partition)->disk, hp_buffer_bytes(&key), &arena, &value, &error))
+        hp_die("%s", error.text);
+    stored = value.data != NULL;
+    hp_buffer_release(&key);
+    hp_arena_release(&arena);
+    return stored;
+}
+
+/* The same against what is newest of everything. */
+static bool
+check_standing_rules(struct sim *sim, const struct hp_recommendation *whole)
+{
+    const struct hp_preferences *preferences = newest(sim, HP_TOPIC_PREFERENCES,
+        hp_partition_of(whole->user_id, sim->tunables.partitions), whole->user_id, INT64_MAX);
+    struct rules rules = {0};
+
+    if (preferences && is_stored(sim, HP_STORE_PREFERENCES, whole->user_id)) {
+        rules.allergens[0] = preferences->avoid_allergens;
+        rules.diets = preferences->diets;
+    }
+    for (size_t i = 0; i < whole->box_count; i++)
+        if (!check_box(sim, whole, &whole->boxes[i], &rules))
+            return false;
+    return true;
 }
 
 static bool
@@ -665,6 +750,47 @@ read_answers(struct sim *sim, struct hp_arena *arena, struct answers *answers)
                     &answers->boxes[t][i], &error))
                 hp_die("seed %" PRIu64 ": %s", sim->seed, error.text);
     }
+}
+
+/* ---- standing boxes ---------------------------------------------------------------------- */
+
+static const struct hp_recommendation *
+standing_of(const struct answers *answers, struct hp_bytes user)
+{
+    const struct outputs *outputs = &answers->topics[0];
+
+    for (size_t i = outputs->count; i-- > 0;)
+        if (hp_bytes_equal(outputs->messages[i].key, user))
+            return outputs->messages[i].value.data ? &answers->boxes[0][i] : NULL;
+    return NULL;
+}
+
+/* No refresh was lost: whoever is known has boxes, and they suit what is known now. */
+static bool
+check_standing(struct sim *sim, const struct answers *answers)
+{
+    for (int u = 0; u < SIM_USERS; u++) {
+        char text[8];
+        struct hp_bytes user;
+        const struct hp_recommendation *standing;
+        struct hp_recommendation now;
+        struct hp_input_position newest_catalogue = {.offset = INT64_MAX};
+
+        snprintf(text, sizeof(text), "u%d", u);
+        user = hp_bytes_text(text);
+        standing = standing_of(answers, user);
+        if (!standing) {
+            if (is_stored(sim, HP_STORE_PREFERENCES, user) ||
+                is_stored(sim, HP_STORE_AGGREGATE, user))
+                return wrong(sim, "%s is known and has no boxes", text);
+            continue;
+        }
+        now = *standing;
+        now.as_of.catalogue = &newest_catalogue;
+        if (!check_standing_rules(sim, &now))
+            return wrong(sim, "the boxes that stand for %s are out of date", text);
+    }
+    return true;
 }
 
 /* ---- audit ------------------------------------------------------------------------------- */
@@ -769,14 +895,22 @@ check_audit(struct sim *sim, struct hp_arena *arena)
         rerouted += tiling.rerouted;
         if (!check_ends(sim, &tiling, p))
             return false;
-        if (!sim->compacted[HP_TOPIC_PREFERENCES] &&
+        if (!sim->compacted[HP_TOPIC_PREFERENCES] && !sim->trimmed[HP_TOPIC_REROUTE] &&
             tiling.processed != count_inputs(sim, p, &reroute))
             return wrong(sim, "audit of partition %d: %" PRId64 " records, %" PRId64 " written",
                 p, tiling.processed, count_inputs(sim, p, &reroute));
     }
-    return rerouted == (int64_t)reroute.count ||
+    return sim->trimmed[HP_TOPIC_REROUTE] || rerouted == (int64_t)reroute.count ||
            wrong(
                sim, "%zu records forwarded, the audit says %" PRId64, reroute.count, rerouted);
+}
+
+/* No copy was found to contradict itself; disks are exchanged here, but never spoilt. */
+static bool
+check_rebuilds(struct sim *sim)
+{
+    return sim->rebuilds == sim_rebuilds() ||
+           wrong(sim, "a local copy was dropped because it contradicted itself");
 }
 
 /* ---- all of it --------------------------------------------------------------------------- */
@@ -792,7 +926,7 @@ sim_check(struct sim *sim)
     right = check_digests(sim) && check_rows(sim) && check_letters(sim, &arena) &&
             check_answers(sim, &answers) && check_receipts(sim, &arena) &&
             check_revisions(sim, &answers) && check_boxes(sim, &answers) &&
-            check_audit(sim, &arena);
+            check_standing(sim, &answers) && check_rebuilds(sim) && check_audit(sim, &arena);
     hp_arena_release(&arena);
     return right;
 }

@@ -2,12 +2,18 @@
  * tests/sim/hamper_sim.c - the simulator's command line.
  *
  *     hamper-sim [--seeds N] [--seed S] [--jobs J] [--twice]
+ *     hamper-sim-bugs [--bugs [--quick] | --bug NAME] [--seeds N] [--seed S] [--jobs J]
  *
  * Plays N schedules from seed S on. A failing one prints the command that repeats it. With
  * --twice each is played a second time, and the two traces must be equal.
  *
+ * The second program has mistakes to choose from. --bugs plays up to N schedules (2,000) with
+ * each of them, until one shows it, and fails when none does; --quick leaves out those that
+ * are rarely seen.
+ *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include "base/bug.h"
 #include "base/log.h"
 #include "tests/sim/sim.h"
 
@@ -18,13 +24,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define JOBS_MAX 64
+#define JOBS_MAX     64
+#define BUG_SEEDS    2000
+#define SHOW_SECONDS 20
 
 struct plan {
     uint64_t seeds;
     uint64_t seed;
     uint64_t jobs;
     bool twice;
+    bool bugs;
+    bool quick; /* without those that are rarely seen */
 };
 
 static bool
@@ -61,20 +71,105 @@ play_share(const struct plan *plan, uint64_t job)
     return failed;
 }
 
+#ifdef HAMPER_BUGS
+
+/* Everything a failing schedule says, and how it may end, concerns only this process. */
+static bool
+shows(uint64_t seed)
+{
+    pid_t child;
+    int status = 0;
+
+    fflush(NULL);
+    child = fork();
+    if (child < 0)
+        hp_die("fork: %s", strerror(errno));
+    if (child == 0) {
+        uint64_t trace;
+
+        if (!freopen("/dev/null", "w", stderr))
+            _exit(2);
+        alarm(SHOW_SECONDS); /* to hang is to show */
+        sim_global_init();
+        _exit(sim_play(seed, &trace) ? 0 : 1);
+    }
+    if (waitpid(child, &status, 0) < 0)
+        hp_die("wait: %s", strerror(errno));
+    return status != 0;
+}
+
+/* The schedules a mistake needs; 0 when none shows it. */
+static uint64_t
+find_bug(const struct plan *plan)
+{
+    for (uint64_t i = 0; i < plan->seeds; i++)
+        if (shows(plan->seed + i))
+            return i + 1;
+    return 0;
+}
+
+/* Those that take hundreds of schedules to be seen. */
+static bool
+is_shy(const char *name)
+{
+    static const char *const shy[] = {
+        "fanout-early", "fence-by-end", "restore-short", "old-copy", "group-stale"};
+
+    for (size_t i = 0; i < HP_ARRAY_SIZE(shy); i++)
+        if (strcmp(name, shy[i]) == 0)
+            return true;
+    return false;
+}
+
+static uint64_t
+find_share(const struct plan *plan, uint64_t job)
+{
+    uint64_t missed = 0;
+
+    for (int i = 1 + (int)job; hp_bug_name((enum hp_bug)i); i += (int)plan->jobs) {
+        const char *name = hp_bug_name((enum hp_bug)i);
+        uint64_t seeds;
+
+        if (plan->quick && is_shy(name))
+            continue;
+        hp_bug_set(name);
+        seeds = find_bug(plan);
+        missed += seeds == 0;
+        printf(seeds ? "%-22s shown by seed %" PRIu64 "\n" : "%-22s NOT shown\n", name,
+            plan->seed + seeds - 1);
+        fflush(stdout);
+    }
+    return missed;
+}
+
+#else
+
+static uint64_t
+find_share(const struct plan *plan, uint64_t job)
+{
+    (void)plan;
+    (void)job;
+    return 0;
+}
+
+#endif
+
 static int
 play_all(const struct plan *plan)
 {
+    uint64_t (*share)(const struct plan *, uint64_t) = plan->bugs ? find_share : play_share;
     pid_t children[JOBS_MAX];
     int failed = 0;
 
     if (plan->jobs == 1)
-        return play_share(plan, 0) > 0;
+        return share(plan, 0) > 0;
+    fflush(NULL);
     for (uint64_t job = 0; job < plan->jobs; job++) {
         children[job] = fork();
         if (children[job] < 0)
             hp_die("fork: %s", strerror(errno));
         if (children[job] == 0)
-            _exit(play_share(plan, job) > 0);
+            _exit(share(plan, job) > 0);
     }
     for (uint64_t job = 0; job < plan->jobs; job++) {
         int status = 0;
@@ -110,25 +205,46 @@ parse(int argc, char **argv, struct plan *plan)
             plan->twice = true;
             continue;
         }
+#ifdef HAMPER_BUGS
+        if (strcmp(argv[i], "--bugs") == 0) {
+            plan->bugs = true;
+            continue;
+        }
+        if (strcmp(argv[i], "--quick") == 0) {
+            plan->quick = true;
+            continue;
+        }
+        if (strcmp(argv[i], "--bug") == 0) {
+            if (!argv[++i] || !hp_bug_set(argv[i]))
+                return false;
+            continue;
+        }
+#endif
         if (!value || !number(argv[++i], value))
             return false;
     }
+    if (plan->seeds == 0)
+        plan->seeds = plan->bugs ? BUG_SEEDS : 1;
     return plan->jobs >= 1 && plan->jobs <= JOBS_MAX;
 }
 
 int
 main(int argc, char **argv)
 {
-    struct plan plan = {.seeds = 1, .seed = 1, .jobs = 1};
+    struct plan plan = {.seed = 1, .jobs = 1};
     int failed;
 
     if (!parse(argc, argv, &plan)) {
         fprintf(stderr, "usage: hamper-sim [--seeds N] [--seed S] [--jobs J] [--twice]\n");
         return 2;
     }
-    hp_log_configure(
-        &(struct hp_log_options){.level = plan.seeds > 1 ? HP_LOG_ERROR : HP_LOG_DEBUG});
+    hp_log_configure(&(struct hp_log_options){
+        .level = plan.seeds > 1 || plan.bugs ? HP_LOG_ERROR : HP_LOG_DEBUG});
     failed = play_all(&plan);
+    if (plan.bugs) {
+        printf(failed ? "some mistakes are not found\n" : "every mistake is found\n");
+        return failed;
+    }
     printf("%" PRIu64 " schedules from seed %" PRIu64 ": %s\n", plan.seeds, plan.seed,
         failed ? "some failed" : "all as without trouble");
     return failed;

@@ -68,8 +68,17 @@ arm(struct sim *sim)
 {
     struct sim_instance *instance = some_instance(sim);
 
-    instance->die_at = hp_rng_below(&sim->rng, hp_rng_below(&sim->rng, 2) ? 12 : 80);
+    if (hp_rng_below(&sim->rng, 3))
+        instance->die_at = hp_rng_below(&sim->rng, hp_rng_below(&sim->rng, 2) ? 12 : 80);
+    else
+        instance->die_at_write = hp_rng_below(&sim->rng, 4);
     instance->after = hp_rng_below(&sim->rng, 2);
+}
+
+static void
+arm_freeze(struct sim *sim)
+{
+    some_instance(sim)->freeze_at = hp_rng_below(&sim->rng, 100);
 }
 
 static void
@@ -107,15 +116,94 @@ compact(struct sim *sim)
     int32_t partition = hp_topic_rows[topic].by_partitions ? some_partition(sim) : 0;
     struct hp_error error;
 
+    if (sim->days_passed && topic != HP_TOPIC_LEDGER_CHANGELOG)
+        return; /* a tombstone that nobody has read would be lost, as it would in Kafka */
     if (hp_memory_compact(sim->cluster, sim->topics.name[topic], partition, &error))
         hp_die("seed %" PRIu64 ": %s", sim->seed, error.text);
     sim->compacted[topic] = true;
 }
 
+/* The inputs lose what the group has read. */
+static void
+trim(struct sim *sim)
+{
+    static const enum hp_topic topics[] = {HP_TOPIC_ORDERS, HP_TOPIC_FEEDBACK,
+        HP_TOPIC_PREFERENCES, HP_TOPIC_BOX_REQUESTS, HP_TOPIC_ERASURES, HP_TOPIC_REROUTE};
+    enum hp_topic topic = topics[hp_rng_below(&sim->rng, HP_ARRAY_SIZE(topics))];
+    struct hp_position position = {sim->topics.name[topic], some_partition(sim), 0};
+    struct hp_error error;
+
+    if (hp_cluster_committed(sim->cluster, "sim", &position, 1, &error) ||
+        position.offset == HP_OFFSET_NONE)
+        return; /* a transaction is open, or nothing was read */
+    if (hp_memory_trim(
+            sim->cluster, position.topic, position.partition, position.offset, &error))
+        hp_die("seed %" PRIu64 ": %s", sim->seed, error.text);
+    sim->trimmed[topic] = true;
+}
+
+/* Kafka forgets the offsets of topics that no member subscribes to: all but the driver's. */
+static void
+forget_offsets(struct sim *sim)
+{
+    static const enum hp_topic siblings[] = {HP_TOPIC_FEEDBACK, HP_TOPIC_PREFERENCES,
+        HP_TOPIC_BOX_REQUESTS, HP_TOPIC_ERASURES, HP_TOPIC_REROUTE};
+
+    for (size_t i = 0; i < HP_ARRAY_SIZE(siblings); i++)
+        hp_memory_forget(sim->cluster, "sim", sim->topics.name[siblings[i]]);
+}
+
+/* A state directory of the past comes back, or that of another machine. */
+static void
+swap_disk(struct sim *sim)
+{
+    struct sim_instance *instance = some_instance(sim);
+    struct sim_instance *other = some_instance(sim);
+
+    if (sim->backup && hp_rng_below(&sim->rng, 2)) {
+        sim_end(instance, true);
+        hp_kv_free(instance->disk);
+        instance->disk = sim_disk_copy(sim->backup);
+    } else if (instance != other && hp_rng_below(&sim->rng, 2)) {
+        sim_end(instance, true);
+        hp_kv_free(instance->disk);
+        instance->disk = sim_disk_copy(other->disk);
+    } else {
+        hp_kv_free(sim->backup);
+        sim->backup = sim_disk_copy(instance->disk);
+    }
+}
+
+static void
+evict(struct sim *sim)
+{
+    struct sim_instance *instance = some_instance(sim);
+
+    if (instance->worker)
+        sim_evict(instance);
+}
+
+/* Everything stands still for longer than tombstones are kept. */
+static void
+pass_a_day(struct sim *sim)
+{
+    struct hp_error error;
+
+    if (hp_rng_below(&sim->rng, 4))
+        return;
+    sim_end_all(sim);
+    sim->now_ms += SIM_DAY_MS + SIM_DAY_MS / 4;
+    sim->days_passed = true;
+    for (int32_t p = 0; p < sim->tunables.partitions; p++)
+        if (hp_memory_compact(
+                sim->cluster, sim->topics.name[HP_TOPIC_LEDGER_CHANGELOG], p, &error))
+            hp_die("seed %" PRIu64 ": %s", sim->seed, error.text);
+}
+
 static void
 act(struct sim *sim)
 {
-    switch (hp_rng_below(&sim->rng, 60)) {
+    switch (hp_rng_below(&sim->rng, 68)) {
     case 0: sim_end(some_instance(sim), true); return;
     case 1: sim_end(some_instance(sim), false); return;
     case 2:
@@ -126,6 +214,14 @@ act(struct sim *sim)
     case 7: compact(sim); return;
     case 8: sim->now_ms += (int64_t)hp_rng_below(&sim->rng, JUMP_MS_MAX); return;
     case 9: sim->faults = !sim->faults; return;
+    case 60: trim(sim); return;
+    case 61: forget_offsets(sim); return;
+    case 62: swap_disk(sim); return;
+    case 63: evict(sim); return;
+    case 64: hp_memory_deliver(sim->cluster); return;
+    case 66:
+    case 67: arm_freeze(sim); return;
+    case 65: pass_a_day(sim); return;
     case 10:
     case 11:
     case 12:
@@ -145,7 +241,7 @@ act(struct sim *sim)
 static bool
 rest(struct sim *sim)
 {
-    if (!sim_settle(sim)) {
+    if (sim->broken || !sim_settle(sim)) {
         fprintf(stderr, "seed %" PRIu64 ": not quiet: %s\n", sim->seed, sim->error.text);
         return false;
     }
@@ -165,6 +261,8 @@ sim_play(uint64_t seed, uint64_t *trace)
     sim.faults = true;
     for (uint32_t i = 0; i < actions && right; i++) {
         act(&sim);
+        if (sim.broken)
+            break;
         if (hp_rng_below(&sim.rng, 150) == 0) {
             right = rest(&sim);
             sim.faults = true;

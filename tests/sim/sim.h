@@ -49,11 +49,14 @@ struct sim_instance {
     struct sim *sim;
     int number;
     char name[16];
-    const char *group; /* and application id */
-    bool reads_only;   /* begins no transaction */
-    bool dead;         /* every call it makes fails: it is over but for the release */
-    int64_t die_at;    /* operations left until it dies; SIM_NEVER */
-    bool after;        /* ... and the write in which it dies is applied */
+    const char *group;    /* and application id */
+    bool reads_only;      /* begins no transaction */
+    bool dead;            /* every call it makes fails: it is over but for the release */
+    int64_t die_at;       /* operations left until it dies; SIM_NEVER */
+    int64_t die_at_write; /* the same, of writes to its store only */
+    bool after;           /* ... and the write in which it dies is applied */
+    int64_t freeze_at;    /* reads of its store until it stands still in the middle of a turn */
+    bool failed;          /* a call failed for good */
     int64_t asleep_until_ms;
     struct hp_kv *disk; /* its state directory; survives it */
     struct hp_kv *kv;   /* `disk` as it sees it while it lives */
@@ -77,6 +80,7 @@ struct sim_tunables {
     bool eager_rows;
     uint32_t retry_chance;    /* of 1,000 broker calls, so many fail in passing */
     uint32_t fatal_chance;    /* of 10,000, so many for good */
+    uint32_t late_chance;     /* of 1,000 requests, so many come late or twice, or unheard */
     uint32_t registry_chance; /* of 100 schema look-ups, so many find nobody */
     bool catalogue_bad;
 };
@@ -97,15 +101,20 @@ struct sim {
     struct sim_instance *instances[SIM_INSTANCES_MAX];
     struct sim_instance *ghosts[SIM_GHOSTS_MAX]; /* replaced, but not gone; or NULL */
     struct sim_instance *current;                /* whose code runs */
+    bool frozen;                                 /* somebody stands still within a turn */
     bool faults;
     struct hp_error error;   /* of the last instance that ended */
     struct hp_buffer inputs; /* of struct sim_input */
     int64_t events;
-    bool compacted[HP_TOPIC_COUNT]; /* inputs that lost records before they were read */
-    uint64_t trace;                 /* hash of every call and answer */
-    struct sim *reference; /* a world without trouble that was sent the same; or NULL */
-    int64_t deaths;
+    bool compacted[HP_TOPIC_COUNT]; /* topics that lost records before they were read */
+    bool days_passed;
+    bool trimmed[HP_TOPIC_COUNT]; /* topics that lost records after that */
+    struct hp_kv *backup;         /* somebody's disk as it was once; or NULL */
+    uint64_t trace;               /* hash of every call and answer */
+    struct sim *reference;        /* a world without trouble that was sent the same; or NULL */
     int64_t fences;
+    int64_t rebuilds; /* as counted when it began */
+    bool broken;      /* a process ended without a reason */
 };
 
 /* ---- world.c ----------------------------------------------------------------------------- */
@@ -114,6 +123,8 @@ struct sim {
 void sim_global_init(void);
 void sim_global_release(void);
 struct hp_codec *sim_codec(void); /* the platform's */
+/* Local copies dropped since the program began, because they contradicted themselves. */
+int64_t sim_rebuilds(void);
 
 void sim_init(struct sim *sim, uint64_t seed);
 void sim_release(struct sim *sim);
@@ -122,10 +133,15 @@ void sim_trace(struct sim *sim, const char *what, int64_t value);
 bool sim_start(struct sim *sim, struct sim_instance *instance);
 /* Ends it as a crash would, or in order. */
 void sim_end(struct sim_instance *instance, bool crash);
+void sim_end_all(struct sim *sim);
 /* One turn of views and worker; false when the process ended. Time does not move. */
 bool sim_turn(struct sim_instance *instance, bool views);
 /* A process loses its name to a successor, and goes on as if it had not. */
 void sim_replace(struct sim *sim, int number, bool with_state);
+/* Time passes and the others go on while this one is in the middle of something. */
+void sim_freeze(struct sim_instance *instance);
+/* The group puts its member out; it does not know yet. */
+void sim_evict(struct sim_instance *instance);
 /* A fresh store restored from the changelogs by a stranger; NULL with `sim->error`. */
 struct hp_kv *sim_restore_cold(struct sim *sim);
 /* Whether everything is read, committed, emitted and solved. */

@@ -23,6 +23,14 @@ sim_dies(struct sim_instance *instance)
     return instance->dead;
 }
 
+static bool
+dies_writing(struct sim_instance *instance)
+{
+    if (instance->die_at_write != SIM_NEVER && instance->die_at_write-- <= 0)
+        instance->dead = true;
+    return instance->dead;
+}
+
 static enum hp_status
 died(struct hp_error *error)
 {
@@ -35,10 +43,20 @@ seen_free(struct hp_kv *kv)
     free(kv);
 }
 
+static void
+pass_read(struct sim_instance *instance)
+{
+    if (instance->freeze_at == SIM_NEVER || instance->freeze_at-- > 0)
+        return;
+    instance->freeze_at = SIM_NEVER;
+    sim_freeze(instance);
+}
+
 static enum hp_status
 seen_get(struct hp_kv *kv, struct hp_bytes key, struct hp_arena *arena, struct hp_bytes *value,
     struct hp_error *error)
 {
+    pass_read(seen(kv)->instance);
     return hp_kv_get(seen(kv)->instance->disk, key, arena, value, error);
 }
 
@@ -48,7 +66,7 @@ seen_write(struct hp_kv *kv, const struct hp_kv_batch *batch, struct hp_error *e
 {
     struct sim_instance *instance = seen(kv)->instance;
     bool was_dead = instance->dead;
-    bool dies = sim_dies(instance);
+    bool dies = sim_dies(instance) || dies_writing(instance);
     enum hp_status status = HP_OK;
 
     sim_trace(instance->sim, "write", (int64_t)batch->count);

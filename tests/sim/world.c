@@ -8,6 +8,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/log.h"
+#include "base/metric.h"
 #include "codec/event.h"
 #include "codec/registry_ops.h"
 #include "flow/topology.h"
@@ -88,6 +89,13 @@ sim_global_release(void)
     hp_registry_free(global.registry);
 }
 
+int64_t
+sim_rebuilds(void)
+{
+    return hp_metric_value(hp_metric_get(
+        HP_METRIC_COUNTER, "hamper_restore_rebuilds_total", "", "local ranges dropped"));
+}
+
 struct hp_codec *
 sim_codec(void)
 {
@@ -147,13 +155,27 @@ moody_new(struct sim *sim)
 
 /* ---- faults ------------------------------------------------------------------------------ */
 
+/* Operations that go well, but not as the sender thinks. */
+static bool
+is_late(const char *operation)
+{
+    return strstr(operation, "_late") || strstr(operation, "_twice") ||
+           strstr(operation, "_unheard") || strstr(operation, "_lost");
+}
+
 static enum hp_status
 draw_fault(struct sim *sim, const char *operation, struct hp_error *error)
 {
     if (!sim->faults)
         return HP_OK;
-    if (hp_rng_below(&sim->faults_rng, 10000) < sim->tunables.fatal_chance)
+    if (is_late(operation))
+        return hp_rng_below(&sim->faults_rng, 1000) < sim->tunables.late_chance
+                   ? hp_fail(error, HP_RETRY, "%s", operation)
+                   : HP_OK;
+    if (hp_rng_below(&sim->faults_rng, 10000) < sim->tunables.fatal_chance) {
+        sim->current->failed = true;
         return hp_fail(error, HP_FATAL, "%s fails for good", operation);
+    }
     if (hp_rng_below(&sim->faults_rng, 1000) < sim->tunables.retry_chance)
         return hp_fail(error, HP_RETRY, "%s fails in passing", operation);
     return HP_OK;
@@ -198,6 +220,7 @@ draw_tunables(struct sim *sim)
     t->eager_rows = hp_rng_below(rng, 2);
     t->retry_chance = chances[hp_rng_below(rng, HP_ARRAY_SIZE(chances))];
     t->fatal_chance = hp_rng_below(rng, 3) ? 0 : hp_rng_below(rng, 40);
+    t->late_chance = chances[hp_rng_below(rng, HP_ARRAY_SIZE(chances))];
     t->registry_chance = hp_rng_below(rng, 4) ? 0 : hp_rng_below(rng, 60);
     t->catalogue_bad = hp_rng_below(rng, 2);
 }
@@ -222,6 +245,14 @@ make_topics(struct sim *sim)
     }
 }
 
+static void
+disarm(struct sim_instance *instance)
+{
+    instance->die_at = SIM_NEVER;
+    instance->die_at_write = SIM_NEVER;
+    instance->freeze_at = SIM_NEVER;
+}
+
 static struct sim_instance *
 instance_new(struct sim *sim, int number, struct hp_kv *disk)
 {
@@ -229,7 +260,7 @@ instance_new(struct sim *sim, int number, struct hp_kv *disk)
 
     instance->sim = sim;
     instance->number = number;
-    instance->die_at = SIM_NEVER;
+    disarm(instance);
     instance->disk = disk;
     instance->group = APPLICATION;
     snprintf(instance->name, sizeof(instance->name), "i%d-0", number);
@@ -251,8 +282,11 @@ sim_init(struct sim *sim, uint64_t seed)
 {
     struct hp_error error;
 
-    *sim = (struct sim){
-        .seed = seed, .rng = {seed}, .faults_rng = {seed ^ 0xfa017U}, .now_ms = SIM_START_MS};
+    *sim = (struct sim){.seed = seed,
+        .rng = {seed},
+        .faults_rng = {seed ^ 0xfa017U},
+        .rebuilds = sim_rebuilds(),
+        .now_ms = SIM_START_MS};
     draw_tunables(sim);
     sim->cluster = hp_cluster_memory_new(&(struct hp_memory_options){
         .clock = clock_ms, .clock_context = sim, .fault = fault, .fault_context = sim});
@@ -277,6 +311,7 @@ sim_release(struct sim *sim)
     if (sim->reference)
         sim_release(sim->reference);
     free(sim->reference);
+    hp_kv_free(sim->backup);
     hp_producer_free(sim->producer, false);
     if (sim->registry)
         hp_registry_free(sim->registry);
@@ -409,9 +444,19 @@ sim_end(struct sim_instance *instance, bool crash)
     instance->codec = NULL;
     instance->kv = NULL;
     instance->dead = false;
-    instance->die_at = SIM_NEVER;
+    instance->failed = false;
+    disarm(instance);
     instance->asleep_until_ms = 0;
     sim->current = NULL;
+}
+
+static bool
+is_ghost(const struct sim *sim, const struct sim_instance *instance)
+{
+    for (int i = 0; i < SIM_GHOSTS_MAX; i++)
+        if (sim->ghosts[i] == instance)
+            return true;
+    return false;
 }
 
 bool
@@ -429,10 +474,22 @@ sim_turn(struct sim_instance *instance, bool views)
     if (!status && !instance->dead)
         return true;
     sim_trace(sim, "ended", (int64_t)status);
-    sim->deaths++;
     sim->fences += status == HP_FENCED;
+    if (!instance->dead && !instance->failed && status != HP_FENCED && !is_ghost(sim, instance))
+        sim->broken = true;
     sim_end(instance, true);
     return false;
+}
+
+void
+sim_end_all(struct sim *sim)
+{
+    for (int i = 0; i < SIM_INSTANCES_MAX; i++)
+        sim_end(sim->instances[i], true);
+    for (int i = 0; i < SIM_GHOSTS_MAX; i++) {
+        instance_free(sim->ghosts[i]);
+        sim->ghosts[i] = NULL;
+    }
 }
 
 void
@@ -445,6 +502,43 @@ sim_replace(struct sim *sim, int number, bool with_state)
     sim->ghosts[place] = ghost;
     sim->instances[number] =
         instance_new(sim, number, with_state ? sim_disk_copy(ghost->disk) : hp_kv_memory_new());
+}
+
+#define FROZEN_TURNS_MAX 40
+#define FROZEN_MS_MAX    60000
+
+void
+sim_freeze(struct sim_instance *instance)
+{
+    struct sim *sim = instance->sim;
+    struct sim_instance *current = sim->current;
+    int64_t turns = hp_rng_between(&sim->rng, 1, FROZEN_TURNS_MAX);
+
+    if (sim->frozen || instance->dead)
+        return;
+    sim->frozen = true;
+    sim_trace(sim, "frozen", turns);
+    if (hp_rng_below(&sim->rng, 2))
+        sim_evict(instance);
+    else
+        sim->now_ms += (int64_t)hp_rng_below(&sim->rng, FROZEN_MS_MAX);
+    for (int64_t i = 0; i < turns; i++) {
+        struct sim_instance *other =
+            sim->instances[hp_rng_below(&sim->rng, (uint32_t)sim->tunables.instances)];
+
+        if (other != instance && other->worker)
+            sim_turn(other, true);
+        sim->now_ms += TURN_MS;
+    }
+    sim->frozen = false;
+    sim->current = current;
+}
+
+void
+sim_evict(struct sim_instance *instance)
+{
+    hp_memory_evict_instance(instance->sim->cluster, instance->group, instance->name);
+    sim_trace(instance->sim, "evicted", instance->number);
 }
 
 /* ---- a restore by a stranger ---------------------------------------------------------------
@@ -522,14 +616,16 @@ sim_settle(struct sim *sim)
 
     sim->faults = false;
     sim->fences = 0;
+    while (hp_memory_deliver(sim->cluster))
+        sim_trace(sim, "late", 0);
     for (int i = 0; i < SIM_INSTANCES_MAX; i++)
-        sim->instances[i]->die_at = SIM_NEVER;
+        disarm(sim->instances[i]);
     for (int i = 0; i < SIM_GHOSTS_MAX; i++)
         if (sim->ghosts[i])
-            sim->ghosts[i]->die_at = SIM_NEVER;
+            disarm(sim->ghosts[i]);
     for (int turn = 0; quiet < QUIET_TURNS; turn++) {
         for (int i = 0; i < sim->tunables.instances; i++)
-            if (!keep_running(sim, sim->instances[i]))
+            if (!keep_running(sim, sim->instances[i]) || sim->broken)
                 return false;
         for (int i = 0; i < SIM_GHOSTS_MAX; i++)
             if (sim->ghosts[i] && sim->ghosts[i]->worker)
