@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
+#include <unistd.h>
 
 #define TOLD_MAX      20 /* bad lines that are listed */
 #define WINDOW_DAYS   30
@@ -113,6 +114,22 @@ read_texts(const struct texts *texts, struct hp_eval_plan *plan, struct hp_error
     return status;
 }
 
+/* Told before minutes of work, not after them. */
+static enum hp_status
+check_writable(const char *path, struct hp_error *error)
+{
+    const char *slash = path ? strrchr(path, '/') : NULL;
+    char folder[4096];
+
+    if (!path || access(path, W_OK) == 0)
+        return HP_OK;
+    snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - path) + 1 : 1,
+        slash ? path : ".");
+    if (access(path, F_OK) == 0 || access(folder, W_OK) != 0)
+        return hp_fail(error, HP_USAGE, "%.200s: cannot be written: %s", path, strerror(errno));
+    return HP_OK;
+}
+
 static enum hp_status
 take_arguments(struct hp_eval *eval, int *argc, char **argv, struct hp_error *error)
 {
@@ -135,6 +152,10 @@ take_arguments(struct hp_eval *eval, int *argc, char **argv, struct hp_error *er
         status = hp_positional_check(*argc, argv, 1, 1, error);
     if (!status)
         status = read_texts(&texts, &eval->plan, error);
+    if (!status)
+        status = check_writable(eval->plan.json, error);
+    if (!status)
+        status = check_writable(eval->plan.svg, error);
     if (!status)
         eval->plan.path = argv[1];
     return status;
