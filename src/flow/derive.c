@@ -238,6 +238,7 @@ derive_user(
         status = log_change(blocks, step, &before, &after, error);
     if (!status)
         status = save_aggregate(step, key, &after, error);
+    blocks->meta_changed = true; /* says by which rules the aggregate was made */
     if (!status)
         status = hp_step_put(step, HP_STORE_TOUCHED, key, (struct hp_bytes){0}, error);
     return status;

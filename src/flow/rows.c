@@ -141,8 +141,45 @@ static void
 end_walk(struct hp_rows_pace *pace)
 {
     free(pace->items);
-    pace->items = NULL;
+    free(pace->by_id);
+    free(pace->place);
+    pace->items = pace->by_id = pace->place = NULL;
     pace->count = pace->at = 0;
+    pace->ordered = 0;
+}
+
+struct entry {
+    struct hp_bytes id;
+    uint32_t item;
+};
+
+static int
+compare_entries(const void *a, const void *b)
+{
+    return hp_bytes_compare(((const struct entry *)a)->id, ((const struct entry *)b)->id);
+}
+
+/* Partners are sorted by id in every row; comparing places is a tenth of comparing ids. */
+static void
+order_items(struct hp_rows_pace *pace, const struct hp_rows *rows)
+{
+    uint32_t count = hp_rows_count(rows);
+    struct entry *entries;
+
+    if (pace->ordered == count)
+        return;
+    entries = hp_alloc(count * sizeof(*entries));
+    for (uint32_t i = 0; i < count; i++)
+        entries[i] = (struct entry){hp_rows_id(rows, i), i};
+    qsort(entries, count, sizeof(*entries), compare_entries);
+    pace->by_id = hp_realloc_array(pace->by_id, count, sizeof(*pace->by_id));
+    pace->place = hp_realloc_array(pace->place, count, sizeof(*pace->place));
+    for (uint32_t i = 0; i < count; i++) {
+        pace->by_id[i] = entries[i].item;
+        pace->place[entries[i].item] = i;
+    }
+    pace->ordered = count;
+    free(entries);
 }
 
 struct turn { /* of a row in a walk */
@@ -182,44 +219,69 @@ begin_walk(struct hp_rows_pace *pace, const struct hp_blocks *blocks, struct hp_
 static int
 compare_counts(const void *a, const void *b)
 {
-    const struct hp_partial_partner *left = a;
-    const struct hp_partial_partner *right = b;
+    const struct hp_row_partner *left = a;
+    const struct hp_row_partner *right = b;
 
     if (left->users != right->users)
         return left->users > right->users ? -1 : 1;
-    return hp_bytes_compare(left->item_id, right->item_id);
+    return (left->item > right->item) - (left->item < right->item);
 }
 
 static int
-compare_ids(const void *a, const void *b)
+compare_places(const void *a, const void *b)
 {
-    return hp_bytes_compare(((const struct hp_partial_partner *)a)->item_id,
-        ((const struct hp_partial_partner *)b)->item_id);
+    uint32_t left = ((const struct hp_row_partner *)a)->item;
+    uint32_t right = ((const struct hp_row_partner *)b)->item;
+
+    return (left > right) - (left < right);
+}
+
+/* Long rows are laid out by place instead of sorted. */
+static void
+sort_by_place(
+    struct hp_row_partner *partners, size_t count, uint32_t items, struct hp_arena *arena)
+{
+    int32_t *users;
+    size_t at = 0;
+
+    if (count < items / 16) {
+        if (count)
+            qsort(partners, count, sizeof(*partners), compare_places);
+        return;
+    }
+    users = HP_ARENA_ARRAY(arena, items, int32_t);
+    for (size_t i = 0; i < count; i++)
+        users[partners[i].item] = (int32_t)partners[i].users;
+    for (uint32_t place = 0; place < items; place++)
+        if (users[place])
+            partners[at++] = (struct hp_row_partner){place, users[place]};
 }
 
 static void
-partial_of(const struct hp_rows *rows, uint32_t item, struct hp_arena *arena,
-    struct hp_partial *partial)
+partial_of(const struct hp_rows_pace *pace, const struct hp_rows *rows, uint32_t item,
+    struct hp_arena *arena, struct hp_partial *partial)
 {
     struct hp_row_partner *partners;
     size_t count = hp_rows_partners(rows, item, arena, &partners);
     struct hp_partial_partner *list = HP_ARENA_ARRAY(arena, count, struct hp_partial_partner);
 
     for (size_t i = 0; i < count; i++)
-        list[i] =
-            (struct hp_partial_partner){hp_rows_id(rows, partners[i].item), partners[i].users};
+        partners[i].item = pace->place[partners[i].item];
     if (count > HP_PARTIAL_PARTNERS_MAX) {
-        qsort(list, count, sizeof(*list), compare_counts);
+        qsort(partners, count, sizeof(*partners), compare_counts);
         count = HP_PARTIAL_PARTNERS_MAX;
     }
-    if (count)
-        qsort(list, count, sizeof(*list), compare_ids);
+    sort_by_place(partners, count, pace->ordered, arena);
+    for (size_t i = 0; i < count; i++)
+        list[i] = (struct hp_partial_partner){
+            hp_rows_id(rows, pace->by_id[partners[i].item]), partners[i].users};
     *partial = (struct hp_partial){*hp_rows_head(rows, item), list, count};
 }
 
 static enum hp_status
-publish_item(const struct hp_rows_options *options, struct hp_blocks *blocks,
-    struct hp_step *step, uint32_t item, size_t *bytes, struct hp_error *error)
+publish_item(const struct hp_rows_options *options, struct hp_rows_pace *pace,
+    struct hp_blocks *blocks, struct hp_step *step, uint32_t item, size_t *bytes,
+    struct hp_error *error)
 {
     struct hp_arena arena = {0};
     struct hp_buffer value = {0};
@@ -228,7 +290,8 @@ publish_item(const struct hp_rows_options *options, struct hp_blocks *blocks,
 
     if (status)
         return status;
-    partial_of(blocks->rows, item, &arena, &partial);
+    order_items(pace, blocks->rows);
+    partial_of(pace, blocks->rows, item, &arena, &partial);
     hp_partial_encode(&partial, &value);
     status = send_row(
         step, options->topic, hp_rows_id(blocks->rows, item), hp_buffer_bytes(&value), error);
@@ -239,11 +302,15 @@ publish_item(const struct hp_rows_options *options, struct hp_blocks *blocks,
 }
 
 static bool
-due(const struct hp_rows_options *options, struct hp_rows_pace *pace, bool drained,
-    int64_t now_ms)
+due(const struct hp_rows_options *options, struct hp_rows_pace *pace,
+    const struct hp_blocks *blocks, bool drained, int64_t now_ms)
 {
     if (pace->items)
         return true;
+    if (!pace->walked && blocks->published == 0) { /* not for the few changes of a start */
+        pace->walked = true;
+        pace->last_ms = now_ms;
+    }
     if (pace->walked && !(options->eager && drained) &&
         now_ms - pace->last_ms < options->publish_ms && now_ms >= pace->last_ms)
         return false;
@@ -262,7 +329,8 @@ walk(const struct hp_rows_options *options, struct hp_rows_pace *pace, struct hp
     if (!pace->items)
         begin_walk(pace, blocks, hp_step_arena(step));
     while (pace->at < pace->count && bytes < HP_ROWS_BYTES_MAX && !status)
-        status = publish_item(options, blocks, step, pace->items[pace->at++], &bytes, error);
+        status =
+            publish_item(options, pace, blocks, step, pace->items[pace->at++], &bytes, error);
     if (status)
         return status;
     if (pace->at < pace->count) {
@@ -287,7 +355,7 @@ hp_rows_publish(const struct hp_rows_options *options, struct hp_rows_pace *pace
 
     if (hp_rows_done(pace, blocks) && blocks->compared)
         return HP_OK;
-    if (!due(options, pace, drained, now_ms))
+    if (!due(options, pace, blocks, drained, now_ms))
         return HP_OK;
     status = compare_once(options, blocks, step, more, error);
     if (!status && blocks->compared)

@@ -41,6 +41,10 @@ struct hp_rows_pace {
     size_t count;
     size_t at;
     uint64_t until; /* the last change there was when it began */
+    /* Numbers in the order of ids, and the place of each; of as many items as were known. */
+    uint32_t *by_id;
+    uint32_t *place;
+    uint32_t ordered;
 };
 
 /*
