@@ -4,6 +4,7 @@
 #include "base/hash.h"
 
 #define PATH_MAX_BYTES 96
+#define EXACT          9007199254740992.0 /* up to 2^53 a double holds every integer */
 
 struct reader {
     struct hp_arena *arena;
@@ -33,6 +34,9 @@ read_integer(struct reader *reader, const json_t *value, const char *path, int64
 {
     if (!value)
         return wrong(reader, path, "missing");
+    if (json_is_real(value) &&
+        (json_real_value(value) > EXACT || json_real_value(value) < -EXACT))
+        return wrong(reader, path, "out of range");
     if (!json_is_integer(value))
         return wrong(reader, path, "not an integer");
     *out = json_integer_value(value);
@@ -163,8 +167,10 @@ read_category(struct reader *reader, const json_t *list, size_t k, struct hp_pac
         status = read_count(reader, object, "categories", k, "max", HP_PACK_NO_MAX, &out->max);
     if (!status)
         status = read_numbers(reader, json_object_get(object, "bonus"),
-            path_to(path, "categories", k, "bonus"), HP_PACK_BONUS_MAX, &out->bonus,
+            path_to(path, "categories", k, "bonus"), HP_QUANTITY_MAX, &out->bonus,
             &out->bonus_count);
+    if (out->bonus_count > HP_PACK_BONUS_MAX) /* no box holds so many */
+        out->bonus_count = HP_PACK_BONUS_MAX;
     return status;
 }
 
@@ -256,8 +262,10 @@ read_item_extras(
         status = wrong(reader, path_to(path, "items", k, "max_qty"), "less than 1");
     if (!status)
         status = read_numbers(reader, json_object_get(object, "repeat_gain"),
-            path_to(path, "items", k, "repeat_gain"), HP_PACK_UNITS_MAX, &item->repeat_gains,
+            path_to(path, "items", k, "repeat_gain"), HP_QUANTITY_MAX, &item->repeat_gains,
             &item->repeat_count);
+    if (item->repeat_count > HP_PACK_UNITS_MAX) /* no box holds so many */
+        item->repeat_count = HP_PACK_UNITS_MAX;
     if (!status)
         status = read_numbers(reader, json_object_get(object, "res"),
             path_to(path, "items", k, "res"), HP_PACK_RESOURCES_MAX, &item->resources, &count);
@@ -555,6 +563,54 @@ read_rest(struct reader *reader)
     return status;
 }
 
+static json_t *with_integers(json_t *value);
+
+static void
+members_with_integers(json_t *value)
+{
+    const char *key;
+    json_t *member;
+    void *next;
+    size_t k;
+
+    json_object_foreach_safe(value, next, key, member)
+        json_object_set_new(value, key, with_integers(json_incref(member)));
+    json_array_foreach(value, k, member)
+        json_array_set_new(value, k, with_integers(json_incref(member)));
+}
+
+/* Whole numbers read as doubles become integers again, but for those too big. Takes and
+ * returns a reference. */
+static json_t *
+with_integers(json_t *value)
+{
+    double number = json_real_value(value);
+
+    if (!json_is_real(value)) {
+        members_with_integers(value);
+        return value;
+    }
+    if (number > EXACT || number < -EXACT || number != (double)(json_int_t)number)
+        return value;
+    json_decref(value);
+    return json_integer((json_int_t)number);
+}
+
+/* The line again after an integer beyond 64 bits, so that whoever reads that field can refuse
+ * it by name; in a field nobody reads it does no harm. */
+static json_t *
+load_wide(struct hp_bytes text, json_error_t *error)
+{
+    json_error_t again;
+    json_t *root = json_loadb((const char *)text.data, text.size,
+        JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &again);
+
+    if (root)
+        return with_integers(root);
+    *error = again;
+    return NULL;
+}
+
 static enum hp_status
 read_root(struct reader *reader, struct hp_bytes text)
 {
@@ -563,6 +619,8 @@ read_root(struct reader *reader, struct hp_bytes text)
     json_error_t error;
 
     line->root = json_loadb((const char *)text.data, text.size, JSON_REJECT_DUPLICATES, &error);
+    if (!line->root && json_error_code(&error) == json_error_numeric_overflow)
+        line->root = load_wide(text, &error);
     if (!line->root)
         return hp_bad(
             reader->error, "INSTANCE", "line: %s at byte %d", error.text, error.position);

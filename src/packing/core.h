@@ -98,6 +98,7 @@ struct hp_core {
     uint32_t pair_start[HP_CORE_MAX + 1]; /* columns' pairs with later ones */
     uint32_t pair_column[HP_CORE_PAIRS_MAX];
 
+    int64_t moves; /* made in this core since it was new */
     struct hp_core_state box;
     int32_t weight[HP_CORE_MAX * HP_CORE_MAX];
 

@@ -47,6 +47,8 @@ check_slots(const struct hp_pack_instance *in, struct hp_error *error)
             return bad(error, "slots", k, "max", "out of range");
         if (slot->ladder_count > HP_PACK_LADDER_MAX)
             return bad(error, "slots", k, "ladder", "too many steps");
+        if (slot->ladder_count && slot->ladder[0] != slot->min)
+            return bad(error, "slots", k, "ladder", "does not begin with min");
         for (size_t s = 0; s < slot->ladder_count; s++)
             if (!IN(slot->ladder[s], 0, HP_PACK_AMOUNT_MAX))
                 return bad(error, "slots", k, "ladder", "out of range");

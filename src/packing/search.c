@@ -14,9 +14,11 @@
 #define SEED_PATIENCE 12
 #define BAN_STEPS     16
 #define BAN_PATIENCE  10
-#define RUNS_MAX      40
 #define RUNS_IDLE     10 /* runs in a row without a better box end a slot */
 #define SCALE_HARD    4
+#define SLOT_MOVES    1500 /* of improve() in a slot */
+#define ALL_MOVES     7000 /* of all slots; LAST_MOVES in a slot beyond that */
+#define LAST_MOVES    150
 #define HARD_STEPS    100
 #define NOISY_STARTS  24
 
@@ -684,9 +686,11 @@ improve(struct hp_search *search, struct hp_best *best)
     uint32_t seed = 0;
     uint32_t from = 0;
     int idle = 0;
+    int64_t moves = search->core->moves;
+    int64_t most = moves + (moves < ALL_MOVES ? SLOT_MOVES : LAST_MOVES);
 
     start_from(search, &best->box);
-    for (int k = 0; k < RUNS_MAX * search->scale && idle < idle_max; k++) {
+    for (int k = 0; idle < idle_max && search->core->moves < most; k++) {
         bool better;
 
         seed = next_seed(search, seed);
@@ -816,7 +820,7 @@ hp_search_slot(
         recentre(search, best);
     if (!warm)
         find_seeds(search);
-    if (search->scale > SCALE_HARD)
+    if (search->scale > SCALE_HARD && search->core->moves < ALL_MOVES)
         search_noisy(search, best, charge_rate(search, 0), false);
     improve(search, best);
 }

@@ -403,6 +403,8 @@ best_move(struct search *search)
     search->seen = 0;
     most_body(search);
     if (search->moves == 0 && search->ban != HP_NO_COLUMN) {
+        if (search->core->box.add[search->ban] > HALF_CLASH) /* a copy depends on it */
+            return -1;
         scan_exchanges(search, search->ban, NEVER, NEVER, &found);
         scan_drop(search, search->ban, &found);
     } else {
@@ -536,6 +538,7 @@ run_body(struct search *search, struct hp_best *best, const struct hp_tabu_plan 
         }
         adapt_all(search);
     }
+    search->core->moves += search->moves;
     return improved;
 }
 
