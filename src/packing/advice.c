@@ -115,18 +115,26 @@ struct options {
     int tries;
 };
 
+/* Dearer, or equally dear and later by name. */
+static bool
+option_after(const struct hp_pack_option *option, const char *relax, int64_t cost)
+{
+    return option->min_budget != cost ? option->min_budget > cost
+                                      : strcmp(option->relax, relax) > 0;
+}
+
 static void
 add_option(struct options *options, const char *relax, int64_t cost)
 {
     size_t at = options->count;
 
-    if (at == HP_OPTIONS_MAX && options->list[at - 1].min_budget <= cost)
+    if (at == HP_OPTIONS_MAX && !option_after(&options->list[at - 1], relax, cost))
         return;
     if (at < HP_OPTIONS_MAX)
         options->count++;
     else
         at--;
-    for (; at && options->list[at - 1].min_budget > cost; at--)
+    for (; at && option_after(&options->list[at - 1], relax, cost); at--)
         options->list[at] = options->list[at - 1];
     options->list[at] = (struct hp_pack_option){relax, cost};
 }

@@ -104,6 +104,7 @@ fates_of_items(struct hp_problem *problem, const struct key *keys)
 {
     const struct hp_pack_instance *in = problem->instance;
     uint8_t *fate = HP_ARENA_ARRAY(problem->arena, in->item_count, uint8_t);
+    const struct hp_bytes *impossible = NULL; /* the first by id */
 
     for (size_t k = 0; k < in->exclude.count; k++) {
         size_t at = keys_find(keys, in->item_count, in->exclude.items[k]);
@@ -114,13 +115,16 @@ fates_of_items(struct hp_problem *problem, const struct key *keys)
     for (size_t k = 0; k < in->must.count; k++) {
         size_t at = keys_find(keys, in->item_count, in->must.items[k]);
 
-        if (at == in->item_count)
-            refuse(problem, HP_PACK_CONTRADICTION, "unknown must", in->must.items[k]);
-        else if (fate[at] == FATE_EXCLUDED)
-            refuse(problem, HP_PACK_CONTRADICTION, "excluded must", in->must.items[k]);
-        else
+        if (at < in->item_count && fate[at] != FATE_EXCLUDED)
             fate[at] = FATE_MUST;
+        else if (!impossible || hp_bytes_compare(in->must.items[k], *impossible) < 0)
+            impossible = &in->must.items[k];
     }
+    if (impossible)
+        refuse(problem, HP_PACK_CONTRADICTION,
+            keys_find(keys, in->item_count, *impossible) < in->item_count ? "excluded must"
+                                                                          : "unknown must",
+            *impossible);
     return fate;
 }
 
