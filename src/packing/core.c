@@ -422,7 +422,7 @@ fill_plain(struct hp_core *core, const int32_t *points)
     fill_body(core, points);
 }
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(HP_NO_AVX2)
 __attribute__((target("avx2"))) static void
 fill_avx2(struct hp_core *core, const int32_t *points)
 {
@@ -433,7 +433,7 @@ fill_avx2(struct hp_core *core, const int32_t *points)
 static void
 fill_by(struct hp_core *core, const int32_t *points)
 {
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(HP_NO_AVX2)
     if (__builtin_cpu_supports("avx2")) {
         fill_avx2(core, points);
         return;

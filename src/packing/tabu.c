@@ -548,7 +548,7 @@ run_plain(struct search *search, struct hp_best *best, const struct hp_tabu_plan
     return run_body(search, best, plan);
 }
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(HP_NO_AVX2)
 __attribute__((target("avx2"))) static bool
 run_avx2(struct search *search, struct hp_best *best, const struct hp_tabu_plan *plan)
 {
@@ -562,7 +562,7 @@ hp_tabu_run(struct hp_core *core, struct hp_best *best, const struct hp_tabu_pla
     struct search search;
 
     search.core = core;
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(HP_NO_AVX2)
     if (__builtin_cpu_supports("avx2"))
         return run_avx2(&search, best, plan);
 #endif
