@@ -50,7 +50,7 @@
  * (2) nothing depends on the order of the caller's arrays; (3) every loop counts steps.
  *
  * Cost, one core at about 3 GHz: 0.4 us a move, 100 to 120 moves a box, 80 us a request for the
- * rest; docs/boxes.md has the table of tests/bench/pack_bench. Memory: about 350 KiB of arena a
+ * rest; docs/boxes.md has the table of tests/bench/pack_bench. Memory: about 160 KiB of arena a
  * request, most of it one core, and none of it taken while searching.
  */
 #include "packing/pack.h"
