@@ -15,6 +15,7 @@
 
 #include "base/log.h"
 #include "serve/http.h"
+#include "store/keys.h"
 #include "store/kv_rocks.h"
 
 #include <errno.h>
@@ -28,6 +29,7 @@
 #define VIEW_MS    50
 #define WAIT_MS    20
 #define RETRY_MS   500
+#define COMPACT_MS 60000
 #define PLACES_MAX 64
 #define INPUTS_MAX 4096
 
@@ -48,6 +50,8 @@ struct run {
     pthread_mutex_t lock; /* guards failure */
     enum hp_status failure;
     struct hp_error error;
+    bool erased;        /* erased bytes are in the store's files; the main thread's */
+    int64_t compact_ms; /* not before */
 };
 
 struct seat {
@@ -449,6 +453,35 @@ group_reached(struct run *run)
     return reached;
 }
 
+/*
+ * What was erased is deleted in the store, but its bytes stay in the files until these are
+ * written anew. That costs seconds on a large state, so it is done in the background, at most
+ * once a minute, and when the process ends.
+ */
+static void
+forget_bytes(struct run *run, bool ending)
+{
+    int64_t now_ms = hp_now_ms();
+    struct hp_buffer from = {0};
+    struct hp_buffer to = {0};
+    struct hp_error error;
+
+    run->erased |= hp_flow_take_erased(run->process->flow);
+    if (!run->erased || (!ending && now_ms < run->compact_ms))
+        return;
+    hp_key_head(&from, 0, 0);
+    hp_key_head(&to, (int32_t)run->options.partitions, 0);
+    if (hp_kv_compact(run->process->kv, hp_buffer_bytes(&from), hp_buffer_bytes(&to), &error))
+        HP_LOG(HP_LOG_WARN, "erased bytes stay in the state until the next erasure",
+            HP_S("text", error.text));
+    hp_buffer_release(&from);
+    hp_buffer_release(&to);
+    run->erased = false;
+    run->compact_ms = hp_now_ms() + COMPACT_MS;
+    HP_LOG(HP_LOG_INFO, "erased bytes are gone from the state",
+        HP_I("ms", run->compact_ms - COMPACT_MS - now_ms));
+}
+
 static enum hp_status
 run_workers(struct run *run, struct seat *seats, struct hp_error *error)
 {
@@ -476,6 +509,7 @@ run_workers(struct run *run, struct seat *seats, struct hp_error *error)
         HP_I("workers", count));
     while (!stopping(run)) {
         sleep_ms(WAIT_MS);
+        forget_bytes(run, false);
         if (run->until_caught_up && all_reached(seats, count) && group_reached(run))
             atomic_store(&run->stop, true);
     }
@@ -503,6 +537,7 @@ run_process(struct run *run, struct hp_error *error)
             if (seats[i].started)
                 pthread_join(seats[i].thread, NULL);
         pthread_join(views, NULL);
+        forget_bytes(run, true);
     }
     hp_http_stop(http);
     free(seats);

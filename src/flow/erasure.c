@@ -316,6 +316,8 @@ hp_flow_erasure(struct hp_flow *flow, struct hp_step *step, const struct hp_even
         status = recipient.data ? erase_recipient(&erasing, step, erasure.user_id)
                                 : erase_user(flow, &erasing, step, erasure.user_id);
     if (!status)
+        ((struct hp_flow_task *)hp_task_user(hp_step_task(step)))->erased = true;
+    if (!status)
         status = send_receipt(flow, step, &erasure, appended, erasing.live, error);
     if (!status && (recipient.data ? erasing.live > 0 : erasing.left > 0))
         status = hp_pending_mark(step, erasure.user_id,

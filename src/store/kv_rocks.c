@@ -153,6 +153,9 @@ make_options(const struct hp_kv_rocks_options *given)
     rocksdb_options_set_info_log_level(options, 2); /* warnings */
     rocksdb_options_set_max_log_file_size(options, 4 * MIB);
     rocksdb_options_set_keep_log_file_num(options, 3);
+    /* The list of files names their first and last keys: it is begun anew with every change,
+     * so that keys of files that are gone are gone, too. */
+    rocksdb_options_set_max_manifest_file_size(options, 1);
     set_tables(options, given->cache_bytes ? given->cache_bytes : BYTES_DEFAULT);
     return options;
 }

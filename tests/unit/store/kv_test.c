@@ -502,6 +502,54 @@ reading_a_state_that_is_not_there_fails(void **state)
     assert_int_not_equal(access(options.path, F_OK), 0);
 }
 
+#define FORGOTTEN "somebody-to-be-forgotten"
+
+static size_t files_naming_somebody;
+
+static int
+look_into(const char *path, const struct stat *info, int kind, struct FTW *where)
+{
+    FILE *file = kind == FTW_F ? fopen(path, "rb") : NULL;
+    char *bytes = hp_alloc((size_t)info->st_size + 1);
+
+    (void)where;
+    if (file) {
+        size_t size = fread(bytes, 1, (size_t)info->st_size, file);
+
+        files_naming_somebody += memmem(bytes, size, FORGOTTEN, strlen(FORGOTTEN)) != NULL;
+        fclose(file);
+    }
+    free(bytes);
+    return 0;
+}
+
+static size_t
+count_files_naming_somebody(const struct fixture *fixture)
+{
+    files_naming_somebody = 0;
+    assert_int_equal(nftw(fixture->path, look_into, 8, FTW_PHYS), 0);
+    return files_naming_somebody;
+}
+
+/* Also where keys stand as bounds of files, and in the write-ahead log. */
+static void
+compaction_leaves_no_byte_of_what_was_deleted(void **state)
+{
+    struct fixture *fixture = *state;
+
+    put(fixture, "a", "1");
+    put(fixture, FORGOTTEN, "2");
+    flush(fixture);
+    assert_true(count_files_naming_somebody(fixture) > 0);
+    assert_int_equal(hp_kv_compact(fixture->kv, text("a"), text("z"), NULL), HP_OK);
+    assert_true(count_files_naming_somebody(fixture) > 0);
+    hp_kv_delete(&fixture->batch, text(FORGOTTEN));
+    flush(fixture);
+    assert_int_equal(hp_kv_compact(fixture->kv, text("a"), text("z"), NULL), HP_OK);
+    assert_int_equal(count_files_naming_somebody(fixture), 0);
+    assert_value(fixture, "a", "1");
+}
+
 static void
 state_directory_is_made_for_the_owner_only(void **state)
 {
@@ -629,6 +677,7 @@ main(int argc, char **argv)
         ROCKS(second_opener_is_told_why_not),
         ROCKS(reader_beside_the_writer_sees_the_state_at_its_open),
         ROCKS(reading_a_state_that_is_not_there_fails),
+        ROCKS(compaction_leaves_no_byte_of_what_was_deleted),
         ROCKS(state_directory_is_made_for_the_owner_only),
         ROCKS(leftovers_of_a_load_are_removed),
         ROCKS(rotten_table_is_corrupt),
