@@ -1,0 +1,646 @@
+/*
+ * tests/bench/ledger_bench.c - what facts, co-counts and commits cost, on the broker in memory
+ * and RocksDB.
+ *
+ *     ledger_bench DIR STATE [DUMP]   orders of event files; STATE is a directory that is made
+ *
+ * One worker takes every record of DIR/orders.jsonl through decode, ledger, derived counts,
+ * changelog and commit; boxes are not packed, since the views are never ready. Times are
+ * processor time of the process, RocksDB's threads included. Beside it, in the same run, the
+ * layout that keeps one RocksDB key per pair, over the first orders. DUMP gets the counts as
+ * lines, for tests/bench/counts.py.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "archive/jsonl.h"
+#include "flow/counts.h"
+#include "flow/verify.h"
+#include "store/keys.h"
+#include "store/kv_rocks.h"
+#include "tests/support/flow_rig.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#define BATCH       2000 /* orders that lie in the topic before the worker goes on */
+#define TRICKLE     500  /* orders sent one by one */
+#define PAIR_ORDERS 300  /* of the layout beside it */
+#define ROUND       5000
+#define NANO        1000000000LL
+
+struct bench {
+    struct flow_rig rig;
+    struct hp_worker *worker;
+    struct hp_flow *flow;
+    const char *state;
+    int64_t sent;
+};
+
+static void
+must(enum hp_status status, const struct hp_error *error)
+{
+    if (status)
+        hp_die("ledger bench: %s", error->text);
+}
+
+static int64_t
+clock_ns(clockid_t clock)
+{
+    struct timespec now;
+
+    clock_gettime(clock, &now);
+    return now.tv_sec * NANO + now.tv_nsec;
+}
+
+static int64_t
+wall_ms(void *context)
+{
+    (void)context;
+    return clock_ns(CLOCK_REALTIME) / 1000000;
+}
+
+static int64_t
+cpu_ns(void)
+{
+    return clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+/* ---- one worker -------------------------------------------------------------------------- */
+
+static void
+start(struct bench *bench)
+{
+    struct hp_error error;
+    struct flow_rig *rig = &bench->rig;
+
+    must(
+        hp_kv_rocks_open(&(struct hp_kv_rocks_options){.path = bench->state}, &rig->kv, &error),
+        &error);
+    must(hp_flow_new(&rig->options, &bench->flow, &error), &error);
+    must(hp_worker_new(&(struct hp_worker_options){.cluster = rig->cluster,
+                           .kv = rig->kv,
+                           .application = hp_flow_application(bench->flow),
+                           .application_id = "hamper",
+                           .instance = "bench-0",
+                           .changelog_topic = rig->topics.name[HP_TOPIC_LEDGER_CHANGELOG],
+                           .dead_letter_topic = rig->topics.name[HP_TOPIC_DEAD_LETTERS],
+                           .reroute_topic = rig->topics.name[HP_TOPIC_REROUTE],
+                           .audit_topic = rig->topics.name[HP_TOPIC_AUDIT],
+                           .partitions = RIG_PARTITIONS,
+                           .dead_letter_partitions = RIG_PARTITIONS,
+                           .clock_ms = wall_ms,
+                           .commit_interval_ms = 100,
+                           .fence_ms = 1000,
+                           .overlay_bytes = 64 << 20,
+                           .round_records = ROUND,
+                           .breaker = true,
+                           .delete_retention_ms = RIG_DAY_MS},
+             &bench->worker, &error),
+        &error);
+}
+
+static void
+stop(struct bench *bench)
+{
+    hp_worker_free(bench->worker, true);
+    hp_flow_free(bench->flow);
+    hp_kv_free(bench->rig.kv);
+    bench->rig.kv = NULL;
+}
+
+static void
+turn(struct bench *bench)
+{
+    struct hp_error error;
+
+    must(hp_worker_step(bench->worker, 0, &error), &error);
+}
+
+/* Until everything that was sent is committed. */
+static void
+catch_up(struct bench *bench)
+{
+    struct flow_rig *rig = &bench->rig;
+    struct hp_position ends[RIG_PARTITIONS];
+    struct hp_worker_state state = {0};
+    struct hp_error error;
+
+    for (int32_t p = 0; p < RIG_PARTITIONS; p++) {
+        int64_t low;
+
+        ends[p] =
+            (struct hp_position){.topic = rig->topics.name[HP_TOPIC_ORDERS], .partition = p};
+        must(hp_cluster_watermarks(
+                 rig->cluster, ends[p].topic, p, &low, &ends[p].offset, &error),
+            &error);
+    }
+    do {
+        const struct hp_task *task;
+        bool there = true;
+
+        turn(bench);
+        hp_worker_state(bench->worker, &state);
+        for (int32_t p = 0; p < RIG_PARTITIONS; p++) {
+            task = hp_worker_task(bench->worker, p);
+            there &= task && hp_task_position(task, HP_SOURCE_ORDERS) >= ends[p].offset;
+        }
+        if (there && state.restoring == 0) {
+            must(hp_worker_commit(bench->worker, &error), &error);
+            return;
+        }
+    } while (true);
+}
+
+static void
+send(struct bench *bench, const struct hp_order *order)
+{
+    struct hp_buffer value = {0};
+    struct hp_error error;
+
+    must(hp_codec_encode(bench->rig.codec, HP_RECORD_ORDER, order, &value, &error), &error);
+    must(hp_producer_send(bench->rig.producer,
+             &(struct hp_outgoing){.topic = bench->rig.topics.name[HP_TOPIC_ORDERS],
+                 .partition = hp_partition_of(order->user_id, RIG_PARTITIONS),
+                 .timestamp_ms = wall_ms(NULL),
+                 .key = order->user_id,
+                 .value = hp_buffer_bytes(&value)},
+             &error),
+        &error);
+    hp_buffer_release(&value);
+    bench->sent++;
+}
+
+static void
+flush(struct bench *bench)
+{
+    struct hp_error error;
+
+    must(hp_producer_flush(bench->rig.producer, &error), &error);
+}
+
+/* ---- figures ----------------------------------------------------------------------------- */
+
+static int
+compare_numbers(const void *a, const void *b)
+{
+    int64_t left = *(const int64_t *)a;
+    int64_t right = *(const int64_t *)b;
+
+    return (left > right) - (left < right);
+}
+
+static void
+print_times(const char *what, int64_t *times, size_t count)
+{
+    if (count == 0)
+        return;
+    qsort(times, count, sizeof(*times), compare_numbers);
+    printf("%-44s p50 %8.1f us  p99 %8.1f us  most %8.1f us\n", what,
+        (double)times[count / 2] / 1e3, (double)times[count * 99 / 100] / 1e3,
+        (double)times[count - 1] / 1e3);
+}
+
+/* One order at a time, each with a commit of its own. */
+static int64_t
+trickle(struct bench *bench, const struct hp_order *order)
+{
+    int64_t began;
+
+    send(bench, order);
+    flush(bench);
+    began = cpu_ns();
+    catch_up(bench);
+    return cpu_ns() - began;
+}
+
+static void
+measure_orders(struct bench *bench, struct hp_events *events)
+{
+    int64_t trickled[TRICKLE];
+    struct hp_arena arena = {0};
+    struct hp_event event;
+    size_t total = hp_events_count_of(events, HP_RECORD_ORDER);
+    size_t slow = total > TRICKLE ? TRICKLE : total / 2;
+    size_t count = 0;
+    int64_t spent = 0;
+    size_t at = 0;
+
+    while (hp_events_next(events, &arena, &event)) {
+        if (event.type == HP_RECORD_ORDER && count < total - slow) {
+            send(bench, &event.event->order);
+            if (++count % BATCH == 0 || count == total - slow) {
+                int64_t began;
+
+                flush(bench);
+                began = cpu_ns();
+                catch_up(bench);
+                spent += cpu_ns() - began;
+            }
+        } else if (event.type == HP_RECORD_ORDER) {
+            trickled[at++] = trickle(bench, &event.event->order);
+        }
+        hp_arena_clear(&arena);
+    }
+    hp_arena_release(&arena);
+    printf("%-44s %zu orders, %.0f orders/s of processor time\n", "in batches", count,
+        (double)count * 1e9 / (double)(spent ? spent : 1));
+    print_times("one by one, a commit each", trickled, at);
+}
+
+/* ---- one key a pair, beside it ----------------------------------------------------------- */
+
+struct bought {
+    char user[32];
+    char items[2048][16];
+    size_t count;
+};
+
+static void
+count_pair(struct hp_kv *kv, struct hp_kv_batch *batch, const char *a, const char *b,
+    struct hp_arena *arena)
+{
+    struct hp_buffer key = {0};
+    struct hp_buffer value = {0};
+    struct hp_bytes stored;
+    struct hp_error error;
+    struct hp_cursor cursor;
+
+    hp_key_part(&key, hp_bytes_text(a));
+    hp_key_part(&key, hp_bytes_text(b));
+    must(hp_kv_get(kv, hp_buffer_bytes(&key), arena, &stored, &error), &error);
+    cursor = hp_cursor(stored);
+    hp_put_u32(&value, (stored.data ? hp_get_u32(&cursor) : 0) + 1);
+    hp_kv_put(batch, hp_buffer_bytes(&key), hp_buffer_bytes(&value));
+    hp_buffer_release(&key);
+    hp_buffer_release(&value);
+}
+
+static struct bought *
+find_user(struct bought **users, size_t *count, struct hp_bytes id)
+{
+    for (size_t i = 0; i < *count; i++)
+        if (hp_bytes_is(id, users[i]->user))
+            return users[i];
+    users[*count] = hp_alloc(sizeof(**users));
+    snprintf(users[*count]->user, sizeof(users[0]->user), "%.*s", HP_BYTES_FORMAT(id));
+    return users[(*count)++];
+}
+
+static void
+pair_order(
+    struct hp_kv *kv, struct bought *user, const struct hp_order *order, struct hp_arena *arena)
+{
+    struct hp_kv_batch batch = {0};
+    struct hp_error error;
+
+    for (size_t i = 0; i < order->line_count && user->count < 2048; i++) {
+        char *item = user->items[user->count];
+        size_t k = 0;
+
+        snprintf(
+            item, sizeof(user->items[0]), "%.*s", HP_BYTES_FORMAT(order->lines[i].item_id));
+        while (k < user->count && strcmp(user->items[k], item) != 0)
+            k++;
+        if (k < user->count)
+            continue;
+        for (k = 0; k < user->count; k++) {
+            count_pair(kv, &batch, item, user->items[k], arena);
+            count_pair(kv, &batch, user->items[k], item, arena);
+        }
+        user->count++;
+    }
+    must(hp_kv_write(kv, &batch, &error), &error);
+    hp_kv_batch_release(&batch);
+    hp_arena_clear(arena);
+}
+
+static void
+measure_pairs(const char *state, struct hp_events *events)
+{
+    struct bought **users = hp_alloc(PAIR_ORDERS * sizeof(*users));
+    int64_t times[PAIR_ORDERS];
+    struct hp_buffer path = {0};
+    struct hp_arena arena = {0};
+    struct hp_arena scratch = {0};
+    struct hp_event event;
+    struct hp_error error;
+    struct hp_kv *kv;
+    size_t user_count = 0;
+    size_t count = 0;
+    int64_t total = 0;
+
+    hp_buffer_printf(&path, "%s-pairs", state);
+    hp_put_u8(&path, 0);
+    must(hp_kv_rocks_open(
+             &(struct hp_kv_rocks_options){.path = (const char *)path.data}, &kv, &error),
+        &error);
+    hp_events_rewind(events);
+    while (count < PAIR_ORDERS && hp_events_next(events, &arena, &event)) {
+        if (event.type == HP_RECORD_ORDER) {
+            const struct hp_order *order = &event.event->order;
+            int64_t began = cpu_ns();
+
+            pair_order(kv, find_user(users, &user_count, order->user_id), order, &scratch);
+            times[count] = cpu_ns() - began;
+            total += times[count++];
+        }
+        hp_arena_clear(&arena);
+    }
+    hp_kv_free(kv);
+    must(hp_kv_rocks_destroy((const char *)path.data, &error), &error);
+    printf("%-44s %zu orders, %.0f orders/s of processor time\n",
+        "one RocksDB key a pair alone", count,
+        (double)count * 1e9 / (double)(total ? total : 1));
+    print_times("one RocksDB key a pair, the first orders", times, count);
+    for (size_t i = 0; i < user_count; i++)
+        free(users[i]);
+    free(users);
+    hp_buffer_release(&path);
+    hp_arena_release(&arena);
+    hp_arena_release(&scratch);
+}
+
+/* ---- bytes, counts, verification --------------------------------------------------------- */
+
+/* Bytes of keys and values by kind: derived stores, facts; and of the changelog's live rows. */
+static void
+measure_bytes(struct hp_kv *kv, int64_t users, int64_t items, int64_t pairs)
+{
+    int64_t bytes[256] = {0};
+    struct hp_kv_cursor *cursor = hp_kv_scan(kv, hp_bytes("", 0), (struct hp_bytes){0});
+    struct hp_bytes key;
+    struct hp_bytes value;
+    struct hp_error error;
+    int64_t facts = 0;
+    int64_t derived = 0;
+
+    while (hp_kv_next(cursor, &key, &value))
+        bytes[key.data[HP_KEY_HEAD - 1]] += (int64_t)(key.size + value.size);
+    must(hp_kv_cursor_free(cursor, &error), &error);
+    for (size_t i = 0; i < hp_flow_store_count; i++) {
+        int64_t size = bytes[hp_flow_stores[i].id];
+
+        *(hp_flow_stores[i].changelogged ? &facts : &derived) += size;
+        if (size)
+            printf("  store %-12s %12lld bytes\n", hp_flow_stores[i].name, (long long)size);
+    }
+    printf("facts, as in the changelog: %.0f bytes a user; derived: %.0f a user, %.0f an item, "
+           "%.1f a pair\n",
+        (double)facts / (double)users, (double)derived / (double)users,
+        (double)derived / (double)items, (double)derived / (double)pairs);
+}
+
+/* Somebody has it, and it is not the imaginary item of everybody. */
+static bool
+is_told(const struct hp_item_counts *item)
+{
+    return item->head.users > 0 && !hp_bytes_equal(item->item_id, HP_HEAD_EVERYBODY);
+}
+
+static void
+write_dump(const struct hp_counts_sum *sum, const char *path)
+{
+    FILE *file = fopen(path, "w");
+
+    if (!file)
+        hp_die("cannot write %s", path);
+    for (size_t i = 0; i < sum->item_count; i++)
+        if (is_told(&sum->items[i]))
+            fprintf(file, "%.*s\t\t%lld\n", HP_BYTES_FORMAT(sum->items[i].item_id),
+                (long long)sum->items[i].head.users);
+    for (size_t i = 0; i < sum->pair_count; i++)
+        fprintf(file, "%.*s\t%.*s\t%lld\n",
+            HP_BYTES_FORMAT(sum->items[sum->pairs[i].a].item_id),
+            HP_BYTES_FORMAT(sum->items[sum->pairs[i].b].item_id),
+            (long long)sum->pairs[i].users);
+    fclose(file);
+}
+
+static void
+check(struct bench *bench, const char *dump)
+{
+    struct hp_counts_sum sum = {0};
+    struct hp_error error;
+    int64_t users = 0;
+    int64_t items = 0;
+
+    for (int32_t p = 0; p < RIG_PARTITIONS; p++) {
+        struct hp_verdict verdict;
+
+        must(hp_verify(bench->rig.kv, p, &verdict, &error), &error);
+        if (!verdict.same)
+            hp_die("task %d: %s", (int)p, verdict.difference);
+        users += verdict.users;
+    }
+    must(hp_counts_read(bench->rig.kv, 0, RIG_PARTITIONS, &sum, &error), &error);
+    for (size_t i = 0; i < sum.item_count; i++)
+        items += is_told(&sum.items[i]);
+    printf("verified: %lld users, %lld items, %zu pairs\n", (long long)users, (long long)items,
+        sum.pair_count);
+    measure_bytes(bench->rig.kv, users, items, (int64_t)sum.pair_count);
+    if (dump)
+        write_dump(&sum, dump);
+    hp_counts_release(&sum);
+}
+
+/* ---- cost against basket size and history ------------------------------------------------ */
+
+static void
+make_order(struct bench *bench, const char *user, int number, int lines, int items, bool slow,
+    int64_t *time)
+{
+    struct hp_order_line list[200];
+    char ids[200][16];
+    char id[24];
+    struct hp_order order = {.user_id = hp_bytes_text(user),
+        .version = 1,
+        .ordered_at = RIG_START_MS - RIG_DAY_MS * 400 + number * 1000,
+        .lines = list,
+        .line_count = (size_t)lines};
+
+    snprintf(id, sizeof(id), "o%d", number);
+    order.order_id = hp_bytes_text(id);
+    for (int i = 0; i < lines; i++) {
+        snprintf(ids[i], sizeof(ids[i]), "x%d", (number * lines + i) % items);
+        list[i] = (struct hp_order_line){hp_bytes_text(ids[i]), 1, 100};
+    }
+    if (slow)
+        *time = trickle(bench, &order);
+    else
+        send(bench, &order);
+}
+
+static void
+measure_growth(struct bench *bench)
+{
+    static const int baskets[] = {1, 5, 20, 100, 200};
+    static const int histories[] = {1, 10, 100, 1000, 10000};
+    int64_t times[21];
+    char user[24];
+    char what[64];
+    int number = 0;
+
+    for (size_t i = 0; i < HP_ARRAY_SIZE(baskets); i++) {
+        for (int k = 0; k < 21; k++) {
+            snprintf(user, sizeof(user), "basket-%d-%d", baskets[i], k);
+            make_order(bench, user, 0, baskets[i], 1000, true, &times[k]);
+        }
+        snprintf(what, sizeof(what), "a new user's order of %d lines", baskets[i]);
+        print_times(what, times, 21);
+    }
+    for (size_t i = 0; i < HP_ARRAY_SIZE(histories); i++) {
+        for (; number < histories[i]; number++) {
+            make_order(bench, "regular", number, 5, 500, false, NULL);
+            if (number % BATCH == 0)
+                flush(bench);
+        }
+        flush(bench);
+        catch_up(bench);
+        for (int k = 0; k < 21; k++)
+            make_order(bench, "regular", number++, 5, 500, true, &times[k]);
+        snprintf(what, sizeof(what), "an order of 5 lines after %d", histories[i]);
+        print_times(what, times, 21);
+    }
+}
+
+/* ---- restart, rebuild -------------------------------------------------------------------- */
+
+/* The files as a killed process leaves them: copied while it runs. */
+static void
+measure_restart(struct bench *bench, const struct hp_order *order)
+{
+    struct hp_buffer command = {0};
+    struct hp_buffer path = {0};
+    int64_t began;
+    int64_t cpu;
+
+    hp_buffer_printf(&path, "%s-killed", bench->state);
+    hp_put_u8(&path, 0);
+    hp_buffer_printf(&command, "rm -rf '%s' && cp -r '%s' '%s'", (const char *)path.data,
+        bench->state, (const char *)path.data);
+    hp_put_u8(&command, 0);
+    if (system((const char *)command.data) != 0)
+        hp_die("cannot copy the state");
+    stop(bench);
+    bench->state = (const char *)path.data;
+    send(bench, order);
+    flush(bench);
+    began = clock_ns(CLOCK_MONOTONIC);
+    cpu = cpu_ns();
+    start(bench);
+    catch_up(bench);
+    printf("%-44s %.2f s, of processor time %.2f s\n",
+        "killed, state kept: to the first commit",
+        (double)(clock_ns(CLOCK_MONOTONIC) - began) / 1e9, (double)(cpu_ns() - cpu) / 1e9);
+    hp_buffer_release(&command);
+}
+
+/* Users whose facts are restored and whose counts are not. */
+static bool
+users_wait(struct bench *bench)
+{
+    bool any = false;
+
+    for (int32_t p = 0; p < RIG_PARTITIONS && !any; p++) {
+        struct hp_buffer from = {0};
+        struct hp_buffer to = {0};
+        struct hp_kv_cursor *cursor;
+        struct hp_bytes key;
+        struct hp_bytes value;
+        struct hp_error error;
+
+        hp_key_head(&from, p, HP_STORE_TOUCHED);
+        hp_key_head(&to, p, HP_STORE_TOUCHED + 1);
+        cursor = hp_kv_scan(bench->rig.kv, hp_buffer_bytes(&from), hp_buffer_bytes(&to));
+        any = hp_kv_next(cursor, &key, &value);
+        must(hp_kv_cursor_free(cursor, &error), &error);
+        hp_buffer_release(&from);
+        hp_buffer_release(&to);
+    }
+    return any;
+}
+
+static void
+measure_rebuild(struct bench *bench, const struct hp_order *order)
+{
+    struct hp_error error;
+    int64_t rows = 0;
+    int64_t cpu;
+    int64_t began;
+    int64_t first;
+    int64_t high;
+    int64_t low;
+
+    stop(bench);
+    must(hp_kv_rocks_destroy(bench->state, &error), &error);
+    for (int32_t p = 0; p < RIG_PARTITIONS; p++) {
+        must(hp_cluster_watermarks(bench->rig.cluster,
+                 bench->rig.topics.name[HP_TOPIC_LEDGER_CHANGELOG], p, &low, &high, &error),
+            &error);
+        rows += high - low;
+    }
+    send(bench, order);
+    flush(bench);
+    began = clock_ns(CLOCK_MONOTONIC);
+    cpu = cpu_ns();
+    start(bench);
+    catch_up(bench);
+    first = clock_ns(CLOCK_MONOTONIC) - began;
+    while (users_wait(bench))
+        turn(bench);
+    printf("%-44s %.2f s to the first commit, %.0f changelog records/s; counts after %.2f s, "
+           "of processor time %.2f s\n",
+        "state deleted", (double)first / 1e9, (double)rows * 1e9 / (double)first,
+        (double)(clock_ns(CLOCK_MONOTONIC) - began) / 1e9, (double)(cpu_ns() - cpu) / 1e9);
+}
+
+static void
+fresh_order(struct hp_order *order, const char *id)
+{
+    static const struct hp_order_line line = {{(const uint8_t *)"x1", 2}, 1, 100};
+
+    *order = (struct hp_order){.order_id = hp_bytes_text(id),
+        .version = 1,
+        .user_id = hp_bytes_text("newcomer"),
+        .ordered_at = RIG_START_MS - RIG_DAY_MS,
+        .lines = &line,
+        .line_count = 1};
+}
+
+int
+main(int argc, char **argv)
+{
+    struct bench bench = {.state = argc > 2 ? argv[2] : ""};
+    struct hp_events *events;
+    struct hp_order order;
+    struct hp_error error;
+
+    if (argc < 3 || argc > 4) {
+        fprintf(stderr, "usage: ledger_bench EVENTS-DIR STATE-DIR [DUMP]\n");
+        return 2;
+    }
+    setvbuf(stdout, NULL, _IOLBF, 0); /* figures as they come */
+    must(hp_events_open(&(struct hp_events_options){.path = argv[1], .now_ms = wall_ms(NULL)},
+             &events, &error),
+        &error);
+    flow_rig_init(&bench.rig);
+    hp_kv_free(bench.rig.kv);
+    bench.rig.options.clock_ms = wall_ms;
+    bench.rig.options.rows_cache_bytes = 256 << 20;
+    bench.rig.options.eager_rows = false;
+    start(&bench);
+    catch_up(&bench);
+    measure_orders(&bench, events);
+    check(&bench, argc > 3 ? argv[3] : NULL);
+    measure_pairs(argv[2], events);
+    hp_events_free(events);
+    fresh_order(&order, "after-the-kill");
+    measure_restart(&bench, &order);
+    fresh_order(&order, "after-the-loss");
+    measure_rebuild(&bench, &order);
+    measure_growth(&bench);
+    stop(&bench);
+    bench.rig.kv = NULL;
+    must(hp_kv_rocks_destroy(bench.state, &error), &error);
+    return 0;
+}
