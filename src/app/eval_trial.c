@@ -149,7 +149,7 @@ hp_trial_settle(struct hp_trial *trial, struct hp_error *error)
         return status;
     catalogue = hp_catalogue_acquire(hp_flow_catalogue(flow));
     model = hp_model_view_acquire(hp_flow_model(flow));
-    renewed = hp_assortment_renew(trial->assortment, catalogue, model, NULL);
+    renewed = hp_assortment_renew(trial->assortment, catalogue, model, &trial->options->rate);
     drop_views(trial);
     trial->catalogue = catalogue;
     trial->model = model;

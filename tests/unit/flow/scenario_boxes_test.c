@@ -638,6 +638,91 @@ a_sweep_refreshes_only_what_is_due(void **state)
     assert_true(standing->valid_until > rig.now_ms + 6 * RIG_DAY_MS);
 }
 
+/* ---- what other people's orders say ------------------------------------------------------ */
+
+static void
+buys(const char *user, const char *first, const char *second)
+{
+    flow_rig_send(&rig, HP_TOPIC_ORDERS, NULL,
+        "{'order_id':'o-%s','user_id':'%s','ordered_at':%lld,'lines':["
+        "{'item_id':'%s','quantity':1,'unit_price_minor':20000},"
+        "{'item_id':'%s','quantity':1,'unit_price_minor':20000}]}",
+        user, user, (long long)rig.now_ms, first, second);
+}
+
+static bool
+says(const struct hp_recommendation *standing, const char *item, const char *code,
+    const char *argument)
+{
+    for (size_t b = 0; b < standing->box_count; b++)
+        for (size_t i = 0; i < standing->boxes[b].item_count; i++) {
+            const struct hp_box_item *one = &standing->boxes[b].items[i];
+
+            for (size_t r = 0; r < one->reason_count && hp_bytes_is(one->item_id, item); r++)
+                if (hp_bytes_is(one->reasons[r].code, code) &&
+                    (!argument || (one->reasons[r].arg_count == 1 &&
+                                      hp_bytes_is(one->reasons[r].args[0].value, argument))))
+                    return true;
+        }
+    return false;
+}
+
+static void
+crowd(int pairs)
+{
+    for (int i = 0; i < 20; i++) {
+        char user[16];
+
+        snprintf(user, sizeof(user), "user-%d", i);
+        if (i < pairs)
+            buys(user, "nuts-2", "tea-2");
+        else
+            buys(user, "sweets-3", "fruit-4");
+    }
+    flow_rig_settle(&rig);
+}
+
+/* People who have nuts-2 have tea-2; asha has nuts-2. */
+static void
+what_others_chose_with_it_is_offered_and_named(void **state)
+{
+    const struct hp_recommendation *standing;
+
+    (void)state;
+    crowd(8);
+    buys("asha", "nuts-2", "spice-1");
+    standing = boxes_of("asha", NULL);
+    assert_true(flow_rig_holds(standing, "tea-2"));
+    assert_true(says(standing, "tea-2", "BECAUSE", "nuts-2"));
+    assert_true(says(standing, "tea-2", "NEW_TO_YOU", NULL));
+    assert_true(says(standing, "nuts-2", "BOUGHT_BEFORE", NULL));
+    assert_true(says(standing, "nuts-2", "GOES_WITH", "tea-2"));
+    assert_false(says(standing, "spice-1", "BECAUSE", NULL));
+}
+
+/* Four people are too few to be spoken of. */
+static void
+fewer_people_than_privacy_asks_for_are_never_a_reason(void **state)
+{
+    const struct hp_recommendation *standing;
+
+    (void)state;
+    crowd(3);
+    buys("asha", "nuts-2", "tea-2"); /* the fourth */
+    buys("noor", "nuts-2", "spice-1");
+    standing = boxes_of("noor", NULL);
+    for (size_t b = 0; b < standing->box_count; b++)
+        for (size_t i = 0; i < standing->boxes[b].item_count; i++)
+            for (size_t r = 0; r < standing->boxes[b].items[i].reason_count; r++) {
+                const struct hp_reason *reason = &standing->boxes[b].items[i].reasons[r];
+
+                assert_false(hp_bytes_is(reason->code, "BECAUSE") &&
+                             hp_bytes_is(reason->args[0].value, "nuts-2"));
+                assert_false(hp_bytes_is(reason->code, "GOES_WITH") &&
+                             hp_bytes_is(standing->boxes[b].items[i].item_id, "nuts-2"));
+            }
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int
@@ -672,6 +757,8 @@ main(void)
         CASE(a_disliked_item_is_masked_until_it_is_ordered_again),
         CASE(as_of_names_every_input_and_where_it_stood),
         CASE(a_sweep_refreshes_only_what_is_due),
+        CASE(what_others_chose_with_it_is_offered_and_named),
+        CASE(fewer_people_than_privacy_asks_for_are_never_a_reason),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
