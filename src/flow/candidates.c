@@ -114,8 +114,8 @@ hp_pool_fill(const struct hp_offer *offer, const struct hp_shopper *shopper,
 
         if (pool->marks[i] & MARK_OUT || !hp_item_suits(item->rules, wish->avoid, wish->diets))
             continue;
-        pool->items[pool->count++] =
-            (struct hp_pool_item){item->price, pool->scores.gains[i], (uint32_t)i};
+        pool->items[pool->count++] = (struct hp_pool_item){
+            (int32_t)item->price, pool->scores.gains[i], (uint32_t)i, item->category};
     }
     pool->mean_gain = mean_of_best(pool);
 }
@@ -124,6 +124,7 @@ hp_pool_fill(const struct hp_offer *offer, const struct hp_shopper *shopper,
 
 /* The `max` greatest keys, greatest first; ties go to the smaller index. */
 struct best {
+    int64_t least; /* a key must be above it */
     int64_t *keys;
     uint32_t *items; /* positions in the pool */
     size_t count;
@@ -133,7 +134,8 @@ struct best {
 static struct best
 best_of(struct hp_arena *arena, size_t max)
 {
-    return (struct best){.keys = HP_ARENA_ARRAY(arena, max, int64_t),
+    return (struct best){.least = INT64_MIN,
+        .keys = HP_ARENA_ARRAY(arena, max, int64_t),
         .items = HP_ARENA_ARRAY(arena, max, uint32_t),
         .max = max};
 }
@@ -149,13 +151,15 @@ insert(struct best *best, int64_t key, uint32_t item)
     }
     best->keys[at] = key;
     best->items[at] = item;
+    if (best->count == best->max)
+        best->least = best->keys[best->max - 1];
 }
 
 /* Offered in the order of positions, so a later one loses a tie. */
 static inline void
 best_offer(struct best *best, int64_t key, size_t item)
 {
-    if (best->count < best->max || key > best->keys[best->max - 1])
+    if (key > best->least)
         insert(best, key, (uint32_t)item);
 }
 
@@ -176,38 +180,52 @@ price_of_money(const struct hp_pool *pool, const struct hp_wish *wish)
     return pool->mean_gain * middle * 1024 / (wish->budget_max > 0 ? wish->budget_max : 1);
 }
 
+enum { GAIN, HALF, ONCE, TWICE, DEAR, CHEAP, LISTS };
+
+static void
+offer_all(struct best *lists, const int64_t *keys, size_t item, int64_t *least)
+{
+    for (int list = 0; list < LISTS; list++) {
+        best_offer(&lists[list], keys[list], item);
+        least[list] = lists[list].least;
+    }
+}
+
+/* Nearly all items are above none of the six bars: those are told with one branch. */
 static void
 take_by_worth(
     const struct hp_pool *pool, const struct hp_wish *wish, struct hp_arena *arena, bool *taken)
 {
     int64_t money = price_of_money(pool, wish);
-    struct best gain = best_of(arena, BEST_GAIN);
-    struct best half = best_of(arena, BEST_GAIN);
-    struct best once = best_of(arena, BEST_GAIN);
-    struct best twice = best_of(arena, BEST_GAIN);
-    struct best dear = best_of(arena, BEST_DEAR);
-    struct best cheap = best_of(arena, BEST_CHEAP);
+    const struct hp_pool_item *items = pool->items;
+    size_t count = pool->count;
+    struct best lists[LISTS];
+    int64_t least[LISTS];
 
-    for (size_t i = 0; i < pool->count; i++) {
-        int64_t price = pool->items[i].price;
-        int64_t points = pool->items[i].gain;
-        int64_t spent = price * money;
-
-        best_offer(&cheap, -price, i);
-        if (price > wish->budget_max)
-            continue;
-        best_offer(&gain, points, i);
-        best_offer(&half, points - (spent >> 11), i);
-        best_offer(&once, points - (spent >> 10), i);
-        best_offer(&twice, points - (spent >> 9), i);
-        best_offer(&dear, price, i);
+    for (int list = 0; list < LISTS; list++) {
+        lists[list] = best_of(arena, list == DEAR    ? BEST_DEAR
+                                     : list == CHEAP ? BEST_CHEAP
+                                                     : BEST_GAIN);
+        least[list] = INT64_MIN;
     }
-    take_best(&gain, taken);
-    take_best(&half, taken);
-    take_best(&once, taken);
-    take_best(&twice, taken);
-    take_best(&dear, taken);
-    take_best(&cheap, taken);
+    for (size_t i = 0; i < count; i++) {
+        int64_t price = items[i].price;
+        int64_t points = items[i].gain;
+        int64_t spent = price * money;
+        int64_t keys[LISTS] = {points, points - (spent >> 11), points - (spent >> 10),
+            points - (spent >> 9), price, -price};
+
+        if (!((keys[GAIN] > least[GAIN]) | (keys[HALF] > least[HALF]) |
+                (keys[ONCE] > least[ONCE]) | (keys[TWICE] > least[TWICE]) |
+                (keys[DEAR] > least[DEAR]) | (keys[CHEAP] > least[CHEAP])))
+            continue;
+        if (price <= wish->budget_max)
+            offer_all(lists, keys, i, least);
+        else
+            best_offer(&lists[CHEAP], -price, i);
+    }
+    for (int list = 0; list < LISTS; list++)
+        take_best(&lists[list], taken);
 }
 
 struct group { /* the best and the cheapest of a category */
@@ -243,6 +261,8 @@ take_by_category(
 {
     const struct hp_assortment *assortment = pool->offer->assortment;
     int64_t money = price_of_money(pool, wish);
+    const struct hp_pool_item *items = pool->items;
+    size_t count = pool->count;
     struct groups groups = {
         .of = HP_ARENA_ARRAY(arena, hp_assortment_category_count(assortment) + 1, int16_t)};
 
@@ -252,15 +272,14 @@ take_by_category(
         if (category >= 0)
             group_of(&groups, category, true, arena);
     }
-    for (size_t i = 0; i < pool->count; i++) {
-        const struct hp_pool_item *item = &pool->items[i];
-        struct group *group =
-            group_of(&groups, pool->offer->items[item->shelf].category, false, arena);
+    for (size_t i = 0; i < count; i++) {
+        const struct hp_pool_item *item = &items[i];
+        struct group *group = group_of(&groups, item->category, false, arena);
 
         if (!group)
             continue;
-        best_offer(&group->best, item->gain - (item->price * money >> 10), i);
-        best_offer(&group->cheap, -item->price, i);
+        best_offer(&group->best, item->gain - ((int64_t)item->price * money >> 10), i);
+        best_offer(&group->cheap, -(int64_t)item->price, i);
     }
     for (size_t i = 0; i < groups.count; i++) {
         take_best(&groups.items[i].best, taken);
@@ -287,19 +306,22 @@ hp_candidates_choose(const struct hp_pool *pool, const struct hp_wish *wish,
     struct hp_arena *arena, struct hp_candidates *chosen)
 {
     bool *taken = HP_ARENA_ARRAY(arena, pool->count + 1, bool);
+    const struct hp_pool_item *items = pool->items;
+    const uint8_t *marks = pool->marks;
+    size_t pool_count = pool->count;
     size_t count = 0;
 
     *chosen = (struct hp_candidates){.mean_gain = pool->mean_gain};
     take_by_worth(pool, wish, arena, taken);
     take_by_category(pool, wish, arena, taken);
-    for (size_t i = 0; i < pool->count; i++) {
-        taken[i] |= (pool->marks[pool->items[i].shelf] & MARK_MUST) != 0;
+    for (size_t i = 0; i < pool_count; i++) {
+        taken[i] |= (marks[items[i].shelf] & MARK_MUST) != 0;
         count += taken[i];
     }
     chosen->items = HP_ARENA_ARRAY(arena, count, struct hp_candidate);
-    for (size_t i = 0; i < pool->count; i++)
+    for (size_t i = 0; i < pool_count; i++)
         if (taken[i])
-            chosen->items[chosen->count++] = describe(pool, &pool->items[i]);
+            chosen->items[chosen->count++] = describe(pool, &items[i]);
 }
 
 void

@@ -33,9 +33,10 @@ struct hp_pool {
     struct hp_scores scores;
     const uint8_t *marks; /* by shelf: what the user and the wish say of it */
     struct hp_pool_item {
-        int64_t price;
+        int32_t price;
         int32_t gain;
         uint32_t shelf;
+        int32_t category;
     } * items; /* by item id */
     size_t count;
     int64_t mean_gain; /* of the best 20 */

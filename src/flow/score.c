@@ -34,7 +34,7 @@
 #define E_BITS         20 /* of e, after the point */
 #define FRESH_ONE      32768
 #define AGES           2048 /* days; what is older says nothing */
-#define COLD_USERS     20   /* an item with as many borrows nothing */
+#define COLD_USERS     10   /* an item with as many borrows nothing */
 #define WARM_USERS     5
 #define BORROW_FROM    10
 #define HAD_NEIGHBOUR  ((3 << E_BITS) / 20) /* 0.15 */
