@@ -7,6 +7,7 @@
 
 #include "base/bug.h"
 #include "base/metric.h"
+#include "flow/again.h"
 
 #define EXTEND_MS (2 * 86400000LL) /* boxes that end sooner are extended */
 
@@ -225,4 +226,70 @@ hp_flow_emit(struct hp_flow *flow, struct hp_step *step, int64_t now_ms, bool *m
     if (!status && *more && hp_bug(HP_BUG_PENDING_LOST))
         status = forget_rest(step, error);
     return status;
+}
+
+/* ---- a second time ----------------------------------------------------------------------- */
+
+static enum hp_status
+make_again(struct refresh *refresh, const struct hp_recommendation *sent,
+    const struct hp_box_request *request, struct hp_buffer *value, struct hp_error *error)
+{
+    struct hp_arena *arena = hp_step_arena(refresh->step);
+    struct hp_strings families[HP_BOXES_MAX] = {{0}};
+    struct hp_recommendation made;
+    enum hp_status status;
+
+    status = hp_wish_make(
+        refresh->flow, refresh->step, &refresh->shopper, request, &refresh->wish, error);
+    if (status)
+        return status;
+    hp_boxes_make(&(struct hp_box_order){refresh->flow, refresh->step, refresh->offer,
+                      &refresh->shopper, &refresh->wish, sent->as_of.now},
+        &made, families);
+    made.cause = sent->cause;
+    if (request)
+        made.request_id = request->request_id;
+    hp_boxes_name(refresh->flow, arena, sent->user_id, sent->revision, &made);
+    status = hp_codec_encode(
+        refresh->flow->options.codec, HP_RECORD_BOX_RECOMMENDATION, &made, value, error);
+    if (status || request)
+        return status;
+    return save_standing(refresh, &made, families, hp_boxes_content(&made), error);
+}
+
+enum hp_status
+hp_flow_again(struct hp_flow *flow, struct hp_step *step, const struct hp_recommendation *sent,
+    const struct hp_box_request *request, struct hp_buffer *value, struct hp_error *error)
+{
+    struct refresh refresh = {.flow = flow, .step = step};
+    enum hp_status status = hp_shopper_load(step, sent->user_id, &refresh.shopper, error);
+
+    if (!status && !request)
+        status = hp_pending_clear(step, sent->user_id, error);
+    if (status)
+        return status;
+    refresh.offer = hp_offer_acquire(flow->offers);
+    status = make_again(&refresh, sent, request, value, error);
+    hp_offer_release(flow->offers, refresh.offer);
+    return status;
+}
+
+int64_t
+hp_flow_epoch(struct hp_flow *flow)
+{
+    struct hp_model_snapshot *model = hp_model_view_acquire(flow->model);
+    int64_t epoch = hp_model_snapshot_epoch(model);
+
+    hp_model_snapshot_release(model);
+    return epoch;
+}
+
+int64_t
+hp_flow_catalogue_position(struct hp_flow *flow, int32_t partition)
+{
+    const struct hp_catalogue *catalogue = hp_catalogue_acquire(flow->catalogue);
+    int64_t position = partition < catalogue->partitions ? catalogue->positions[partition] : 0;
+
+    hp_catalogue_release(flow->catalogue, catalogue);
+    return position;
 }

@@ -9,6 +9,10 @@
  * same boxes, and the same boxes are no record. So a crash neither loses a refresh nor repeats
  * one.
  *
+ * Safety does not wait for a long walk over prices: while a list is walked, items of newer
+ * snapshots that turned out unsafe, or that nobody sells any more, go in front of it, and their
+ * holders in front of the queue. They are met once more in the next list, for what that costs.
+ *
  * A task that opens also asks of every item in its index whether the catalogue still has it: a
  * tombstone may be compacted away while hamper is down.
  *
@@ -26,14 +30,17 @@
 #define PROGRESS_VERSION 1
 #define REFRESH_DUE_MS   (2 * 86400000LL)
 
-#define SEVERITY_STOCK 2
-#define HELD_ANY       0
+#define SEVERITY_SAFETY 0
+#define SEVERITY_STOCK  2
+#define HEAD_START_MS   (365 * 86400000LL) /* of safety before all else that is pending */
+#define HELD_ANY        0
 
 struct walk_item {
     struct hp_bytes item_id;
     int severity;
     int64_t changed_at;
-    int64_t held_above; /* only boxes that hold more units of it are touched */
+    int64_t held_above;      /* only boxes that hold more units of it are touched */
+    struct hp_buffer cursor; /* key to go on from; empty: its start */
 };
 
 struct hp_fanout {
@@ -41,7 +48,9 @@ struct hp_fanout {
     struct walk_item *items;
     size_t count;
     size_t at;
-    struct hp_buffer cursor; /* key to go on from inside the item in hand; empty: its start */
+    size_t room;
+    uint64_t generation; /* of the snapshot last searched for what is urgent, */
+    int64_t urgent[HP_CATALOGUE_PARTITIONS_MAX];    /* and where that one stood */
     int64_t positions[HP_CATALOGUE_PARTITIONS_MAX]; /* done when the list is walked */
     int32_t partitions;
 };
@@ -54,8 +63,9 @@ hp_fanout_drop(struct hp_flow_task *own)
 {
     if (!own->fanout)
         return;
+    for (size_t i = 0; i < own->fanout->count; i++)
+        hp_buffer_release(&own->fanout->items[i].cursor);
     hp_arena_release(&own->fanout->arena);
-    hp_buffer_release(&own->fanout->cursor);
     free(own->fanout);
     own->fanout = NULL;
 }
@@ -115,13 +125,14 @@ compare_items(const void *a, const void *b)
 static void
 add_item(struct hp_fanout *fanout, const struct walk_item *item)
 {
-    if ((fanout->count & (fanout->count + 1)) == 0) { /* grows at 0, 1, 3, 7 … */
+    if (fanout->count == fanout->room) {
         struct walk_item *grown =
-            HP_ARENA_ARRAY(&fanout->arena, 2 * fanout->count + 2, struct walk_item);
+            HP_ARENA_ARRAY(&fanout->arena, 2 * fanout->room + 2, struct walk_item);
 
         if (fanout->count)
             memcpy(grown, fanout->items, fanout->count * sizeof(*grown));
         fanout->items = grown;
+        fanout->room = 2 * fanout->room + 2;
     }
     fanout->items[fanout->count] = *item;
     fanout->items[fanout->count++].item_id = hp_arena_copy(&fanout->arena, item->item_id);
@@ -134,10 +145,11 @@ add_changes(struct hp_fanout *fanout, const struct hp_shelf *shelf, int64_t done
     struct hp_bytes id = shelf->item.item_id;
 
     if (shelf->material_at >= done)
-        add_item(fanout, &(struct walk_item){id, shelf->severity, shelf->changed_at, HELD_ANY});
+        add_item(
+            fanout, &(struct walk_item){id, shelf->severity, shelf->changed_at, HELD_ANY, {0}});
     else if (shelf->stock_at >= done)
-        add_item(fanout, &(struct walk_item){
-                             id, SEVERITY_STOCK, shelf->changed_at, shelf->rules.quantity_max});
+        add_item(fanout, &(struct walk_item){id, SEVERITY_STOCK, shelf->changed_at,
+                             shelf->rules.quantity_max, {0}});
 }
 
 struct absent {
@@ -162,8 +174,8 @@ visit_index(void *context, struct hp_bytes key, struct hp_bytes value)
     hp_buffer_clear(&absent->last);
     hp_buffer_append(&absent->last, absent->item.data, absent->item.size);
     if (!hp_catalogue_find(absent->catalogue, hp_buffer_bytes(&absent->item)))
-        add_item(absent->fanout,
-            &(struct walk_item){hp_buffer_bytes(&absent->item), 0, 0, HELD_ANY});
+        add_item(absent->fanout, &(struct walk_item){hp_buffer_bytes(&absent->item),
+                                     SEVERITY_SAFETY, 0, HELD_ANY, {0}});
     return true;
 }
 
@@ -191,7 +203,9 @@ fanout_begin(struct hp_flow_task *own, struct hp_step *step,
     own->fanout = fanout;
     own->generation = catalogue->generation;
     fanout->partitions = catalogue->partitions;
+    fanout->generation = catalogue->generation;
     memcpy(fanout->positions, catalogue->positions, sizeof(fanout->positions));
+    memcpy(fanout->urgent, catalogue->positions, sizeof(fanout->urgent));
     for (size_t i = 0; i < catalogue->count; i++)
         add_changes(fanout, catalogue->shelves[i],
             own->catalogue_done[catalogue->shelves[i]->partition]);
@@ -203,6 +217,36 @@ fanout_begin(struct hp_flow_task *own, struct hp_step *step,
     if (!status && fanout->count && hp_bug(HP_BUG_FANOUT_EARLY))
         status = progress_save(step, fanout, error);
     return status;
+}
+
+static bool
+is_urgent(const struct hp_fanout *fanout, const struct hp_shelf *shelf)
+{
+    return shelf->severity == SEVERITY_SAFETY &&
+           shelf->material_at >= fanout->urgent[shelf->partition];
+}
+
+/* What became unsafe since the list was made, or since this was asked last, goes in front. */
+static void
+add_urgent(struct hp_fanout *fanout, const struct hp_catalogue *catalogue)
+{
+    size_t before = fanout->count;
+    size_t found;
+    struct walk_item *sorted;
+
+    for (size_t i = 0; i < catalogue->count; i++)
+        if (is_urgent(fanout, catalogue->shelves[i]))
+            add_changes(fanout, catalogue->shelves[i], 0);
+    fanout->generation = catalogue->generation;
+    memcpy(fanout->urgent, catalogue->positions, sizeof(fanout->urgent));
+    found = fanout->count - before;
+    if (found == 0)
+        return;
+    sorted = HP_ARENA_ARRAY(&fanout->arena, found, struct walk_item);
+    memcpy(sorted, fanout->items + before, found * sizeof(*sorted));
+    memmove(fanout->items + fanout->at + found, fanout->items + fanout->at,
+        (before - fanout->at) * sizeof(*sorted));
+    memcpy(fanout->items + fanout->at, sorted, found * sizeof(*sorted));
 }
 
 struct holders {
@@ -253,6 +297,14 @@ is_touched(struct hp_step *step, struct hp_bytes user, const struct walk_item *i
     return status;
 }
 
+static int64_t
+waits_since(const struct walk_item *item)
+{
+    if (item->severity != SEVERITY_SAFETY)
+        return item->changed_at;
+    return item->changed_at > HEAD_START_MS ? item->changed_at - HEAD_START_MS : 0;
+}
+
 static enum hp_status
 mark_holder(struct hp_step *step, struct hp_bytes key, const struct walk_item *item,
     struct hp_error *error)
@@ -269,21 +321,37 @@ mark_holder(struct hp_step *step, struct hp_bytes key, const struct walk_item *i
         status = is_touched(step, hp_buffer_bytes(&user), item, &touched, error);
     if (!status && touched)
         status = hp_pending_mark(step, hp_buffer_bytes(&user),
-            &(struct hp_pending){HP_CAUSE_CATALOGUE, item->changed_at, item->changed_at, false},
+            &(struct hp_pending){
+                HP_CAUSE_CATALOGUE, waits_since(item), item->changed_at, false},
             error);
     hp_buffer_release(&user);
     return status;
+}
+
+static void
+count_walk(void)
+{
+    hp_metric_add(hp_metric_get(HP_METRIC_COUNTER, "hamper_catalogue_walks_total", "",
+                      "Changed items whose holders were looked through, for each task"),
+        1);
+}
+
+static struct hp_metric *
+users_metric(void)
+{
+    return hp_metric_get(HP_METRIC_COUNTER, "hamper_catalogue_walked_users_total", "",
+        "Holders of changed items that were looked at");
 }
 
 /* Up to `room` holders of the item in hand; moves on when there are no more. */
 static enum hp_status
 walk_item(struct hp_step *step, struct hp_fanout *fanout, size_t *room, struct hp_error *error)
 {
-    const struct walk_item *item = &fanout->items[fanout->at];
+    struct walk_item *item = &fanout->items[fanout->at];
     struct holders holders = {.arena = hp_step_arena(step), .max = *room};
     struct hp_bytes prefix = hp_key_user(step, item->item_id);
     struct hp_bytes from =
-        fanout->cursor.size ? hp_buffer_bytes(&fanout->cursor) : (struct hp_bytes){0};
+        item->cursor.size ? hp_buffer_bytes(&item->cursor) : (struct hp_bytes){0};
     enum hp_status status;
 
     holders.keys = HP_ARENA_ARRAY(holders.arena, *room, struct hp_bytes);
@@ -294,14 +362,17 @@ walk_item(struct hp_step *step, struct hp_fanout *fanout, size_t *room, struct h
     if (status)
         return status;
     *room -= holders.count;
-    hp_buffer_clear(&fanout->cursor);
+    if (from.data == NULL)
+        count_walk();
+    hp_metric_add(users_metric(), (int64_t)holders.count);
+    hp_buffer_clear(&item->cursor);
     if (*room > 0) {
         fanout->at++;
         return HP_OK;
     }
-    hp_buffer_append(&fanout->cursor, holders.keys[holders.count - 1].data,
+    hp_buffer_append(&item->cursor, holders.keys[holders.count - 1].data,
         holders.keys[holders.count - 1].size);
-    hp_put_u8(&fanout->cursor, 0); /* the next key after it */
+    hp_put_u8(&item->cursor, 0); /* the next key after it */
     return HP_OK;
 }
 
@@ -335,6 +406,12 @@ hp_fanout_walk(struct hp_flow *flow, struct hp_step *step, bool *more, struct hp
 
         if (catalogue->generation != own->generation)
             status = fanout_begin(own, step, catalogue, error);
+        hp_catalogue_release(flow->catalogue, catalogue);
+    } else {
+        const struct hp_catalogue *catalogue = hp_catalogue_acquire(flow->catalogue);
+
+        if (catalogue->generation != own->fanout->generation)
+            add_urgent(own->fanout, catalogue);
         hp_catalogue_release(flow->catalogue, catalogue);
     }
     while (!status && own->fanout && room > 0 && own->fanout->at < own->fanout->count)

@@ -67,7 +67,7 @@ hp_pending_mark(struct hp_step *step, struct hp_bytes user, const struct hp_pend
         status = hp_pending_decode(stored, &before, error);
         if (status)
             return status;
-        merged.since = before.since;
+        merged.since = before.since < merged.since ? before.since : merged.since;
         merged.cause = before.cause < merged.cause ? before.cause : merged.cause;
         merged.now = before.now > merged.now ? before.now : merged.now;
         merged.conditional = before.conditional && merged.conditional;

@@ -17,7 +17,7 @@
 
 struct hp_pending {
     enum hp_cause cause; /* the first in the order of enum hp_cause wins when causes meet */
-    int64_t since;       /* append time of the first trigger */
+    int64_t since;       /* append time of the first trigger; earlier for what is urgent */
     int64_t now;         /* the latest time any trigger tells */
     bool conditional;    /* only a sweep asks: skip unless something is due */
 };

@@ -132,34 +132,49 @@ flow_rig_release(struct flow_rig *rig)
 }
 
 void
-flow_rig_start(struct flow_rig *rig)
+flow_rig_make(struct flow_rig *rig)
 {
     struct hp_error error;
 
     must(hp_flow_new(&rig->options, &rig->flow, &error), &error);
+}
+
+void
+flow_rig_start(struct flow_rig *rig)
+{
+    flow_rig_make(rig);
+    flow_rig_join(rig);
+}
+
+void
+flow_rig_join(struct flow_rig *rig)
+{
+    struct hp_error error;
+
     while (!hp_flow_ready(rig->flow))
         must(hp_flow_views_step(rig->flow, 0, &error), &error);
-    must(hp_worker_new(&(struct hp_worker_options){.cluster = rig->cluster,
-                           .kv = rig->kv,
-                           .application = hp_flow_application(rig->flow),
-                           .application_id = "hamper",
-                           .instance = "rig-0",
-                           .changelog_topic = rig->topics.name[HP_TOPIC_LEDGER_CHANGELOG],
-                           .dead_letter_topic = rig->topics.name[HP_TOPIC_DEAD_LETTERS],
-                           .reroute_topic = rig->topics.name[HP_TOPIC_REROUTE],
-                           .audit_topic = rig->topics.name[HP_TOPIC_AUDIT],
-                           .partitions = RIG_PARTITIONS,
-                           .dead_letter_partitions = RIG_PARTITIONS,
-                           .clock_ms = clock_ms,
-                           .clock_context = rig,
-                           .commit_interval_ms = 100,
-                           .commit_gap_ms = 10,
-                           .fence_ms = 1000,
-                           .overlay_bytes = 1 << 22,
-                           .round_records = 256,
-                           .breaker = true,
-                           .delete_retention_ms = RIG_DAY_MS},
-             &rig->worker, &error),
+    must(
+        hp_worker_new(&(struct hp_worker_options){.cluster = rig->cluster,
+                          .kv = rig->kv,
+                          .application = rig->wrap ? rig->wrap : hp_flow_application(rig->flow),
+                          .application_id = "hamper",
+                          .instance = "rig-0",
+                          .changelog_topic = rig->topics.name[HP_TOPIC_LEDGER_CHANGELOG],
+                          .dead_letter_topic = rig->topics.name[HP_TOPIC_DEAD_LETTERS],
+                          .reroute_topic = rig->topics.name[HP_TOPIC_REROUTE],
+                          .audit_topic = rig->topics.name[HP_TOPIC_AUDIT],
+                          .partitions = RIG_PARTITIONS,
+                          .dead_letter_partitions = RIG_PARTITIONS,
+                          .clock_ms = clock_ms,
+                          .clock_context = rig,
+                          .commit_interval_ms = 100,
+                          .commit_gap_ms = 10,
+                          .fence_ms = 1000,
+                          .overlay_bytes = 1 << 22,
+                          .round_records = 256,
+                          .breaker = true,
+                          .delete_retention_ms = RIG_DAY_MS},
+            &rig->worker, &error),
         &error);
 }
 
@@ -378,6 +393,7 @@ visit_seen(void *context, const struct hp_message *message)
     struct hp_arena *arena = &reading->rig->arena;
     struct flow_seen seen = {.partition = message->partition,
         .offset = message->offset,
+        .timestamp_ms = message->timestamp_ms,
         .key = copied(arena, message->key),
         .value = copied(arena, message->value)};
     struct hp_error error;
@@ -389,11 +405,10 @@ visit_seen(void *context, const struct hp_message *message)
     hp_buffer_append(&reading->seen, &seen, sizeof(seen));
 }
 
-struct flow_seen_list
-flow_rig_read(struct flow_rig *rig, enum hp_topic topic)
+static struct flow_seen_list
+read_topic(struct flow_rig *rig, enum hp_topic topic, bool boxes)
 {
-    struct reading reading = {.rig = rig,
-        .boxes = topic == HP_TOPIC_BOX_RECOMMENDATIONS || topic == HP_TOPIC_BOX_ANSWERS};
+    struct reading reading = {.rig = rig, .boxes = boxes};
     struct flow_seen_list list;
 
     each(rig, topic, visit_seen, &reading);
@@ -403,6 +418,19 @@ flow_rig_read(struct flow_rig *rig, enum hp_topic topic)
         memcpy(list.items, reading.seen.data, reading.seen.size);
     hp_buffer_release(&reading.seen);
     return list;
+}
+
+struct flow_seen_list
+flow_rig_read(struct flow_rig *rig, enum hp_topic topic)
+{
+    return read_topic(
+        rig, topic, topic == HP_TOPIC_BOX_RECOMMENDATIONS || topic == HP_TOPIC_BOX_ANSWERS);
+}
+
+struct flow_seen_list
+flow_rig_read_raw(struct flow_rig *rig, enum hp_topic topic)
+{
+    return read_topic(rig, topic, false);
 }
 
 const struct hp_recommendation *

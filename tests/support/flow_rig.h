@@ -31,12 +31,14 @@ struct flow_rig {
     struct hp_kv *kv;
     struct hp_flow *flow;
     struct hp_worker *worker;
+    const struct hp_application *wrap; /* instead of the flow's own; NULL: that */
 };
 
 /* An output record as a read-committed stranger sees it. */
 struct flow_seen {
     int32_t partition;
     int64_t offset;
+    int64_t timestamp_ms;
     struct hp_bytes key;
     struct hp_bytes value;            /* absent: tombstone */
     struct hp_recommendation content; /* of the two box topics */
@@ -52,6 +54,9 @@ void flow_rig_init(struct flow_rig *rig);
 void flow_rig_release(struct flow_rig *rig);
 /* Views to their ends, then a worker on the store that is there. */
 void flow_rig_start(struct flow_rig *rig);
+/* The same in two parts: the flow alone, then views to their ends and the worker. */
+void flow_rig_make(struct flow_rig *rig);
+void flow_rig_join(struct flow_rig *rig);
 /* The worker and the views go as in a crash; the store stays. */
 void flow_rig_crash(struct flow_rig *rig);
 void flow_rig_wipe(struct flow_rig *rig);
@@ -82,6 +87,8 @@ void flow_rig_step(struct flow_rig *rig);
 void flow_rig_settle(struct flow_rig *rig);
 
 struct flow_seen_list flow_rig_read(struct flow_rig *rig, enum hp_topic topic);
+/* The same, values left as they are. */
+struct flow_seen_list flow_rig_read_raw(struct flow_rig *rig, enum hp_topic topic);
 /* The last standing record of a user; NULL when there is none or it is a tombstone. */
 const struct hp_recommendation *flow_rig_standing(struct flow_rig *rig, const char *user);
 /* The answer with this request id, NULL when there is none. */
