@@ -88,6 +88,7 @@ hp_local_header_encode(const struct hp_local_header *header, struct hp_buffer *o
     if (header->end.present)
         hp_end_encode(&header->end, &end);
     hp_put_bytes(out, hp_buffer_bytes(&end));
+    hp_put_varint(out, header->end_offset);
     hp_buffer_release(&end);
 }
 
@@ -104,6 +105,7 @@ hp_local_header_decode(struct hp_bytes value, struct hp_local_header *header)
     header->wall_ms = hp_get_varint(&cursor);
     header->digest = get_digest(&cursor);
     end = hp_get_bytes(&cursor);
+    header->end_offset = hp_get_varint(&cursor);
     if (!hp_cursor_done(&cursor) || header->changelog_offset < 0)
         return false;
     return !end.data || hp_end_decode(end, &header->end);

@@ -38,6 +38,7 @@ struct hp_local_header {
     int64_t wall_ms;          /* when the copy was last known to be complete */
     struct hp_digest digest;  /* of the rows in this copy */
     struct hp_end end;        /* the latest seen; absent when none */
+    int64_t end_offset;       /* where it lies in the changelog */
 };
 
 struct hp_audit_source {

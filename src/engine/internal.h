@@ -92,6 +92,7 @@ struct hp_task {
     int64_t sequence;
     struct hp_digest committed_digest;
     int64_t changelog_offset;
+    int64_t end_offset;         /* of the latest !end row */
     struct hp_restore *restore; /* while RESTORING */
     struct hp_metric *lag_metric;
 };

@@ -17,7 +17,11 @@
  *    complete: a deletion may have been compacted away behind a copy that is older than half
  *    of delete.retention.ms, so such a copy is dropped. A cold restore has no header until it
  *    is complete; a crash in it starts again.
- * 3. The digest of the rows equals the one in !end, or the range is dropped and restored once
+ * 3. A copy is believed when the changelog knows it: a warm restore begins with the !end row
+ * that the copy ends with, and finds it there, unchanged, or a later one behind it. So the
+ *    directory of another cluster, application or time is found out, also one that is as long
+ *    as the changelog and has nothing to read.
+ * 4. The digest of the rows equals the one in !end, or the range is dropped and restored once
  *    more, then the process stops.
  *
  * Cost: a warm restore reads each row once more; a cold one holds at most COLLECT_BYTES, loads
@@ -44,7 +48,9 @@ struct hp_restore {
     bool group_known;
     struct hp_reader *reader;
     int64_t target;
-    int64_t offset; /* the next changelog record */
+    int64_t offset;     /* the next changelog record */
+    int64_t end_offset; /* of `end` */
+    bool proven;        /* an !end row was read, or there is none to prove anything by */
     int64_t old_ms;
     int64_t rows;
     struct hp_end end;
@@ -191,7 +197,11 @@ choose(struct hp_task *task, int64_t low, struct hp_error *error)
     }
     why = unusable(task, &header, found, low, restore->target);
     restore->cold = why != NULL;
-    restore->offset = why ? low : header.changelog_offset;
+    restore->proven = why || !header.end.present;
+    restore->end_offset = why ? HP_OFFSET_NONE : header.end_offset;
+    restore->offset = why                                          ? low
+                      : restore->proven || header.end_offset < low ? header.changelog_offset
+                                                                   : header.end_offset;
     restore->old_ms = why ? hp_worker_now(task->worker) : header.wall_ms;
     task->digest = why ? (struct hp_digest){0} : header.digest;
     if (!why)
@@ -300,6 +310,10 @@ check_digest(struct hp_task *task, struct hp_error *error)
     char here[HP_DIGEST_TEXT];
     char there[HP_DIGEST_TEXT];
 
+    if (!task->restore->proven)
+        return hp_fail(error, HP_CORRUPT,
+            "task %d: %s does not know the state in this directory", task->partition,
+            task->worker->options.changelog_topic);
     if (hp_digest_equal(task->digest, task->restore->end.digest))
         return HP_OK;
     hp_digest_text(task->digest, here);
@@ -315,7 +329,8 @@ local_header(const struct hp_task *task, int64_t wall_ms, struct hp_local_header
     *header = (struct hp_local_header){.changelog_offset = task->restore->offset,
         .wall_ms = wall_ms,
         .digest = task->digest,
-        .end = task->restore->end};
+        .end = task->restore->end,
+        .end_offset = task->restore->end_offset};
 }
 
 static void
@@ -326,6 +341,7 @@ park(struct hp_task *task)
     task->sequence = restore->end.sequence;
     task->committed_digest = task->digest;
     task->changelog_offset = restore->offset;
+    task->end_offset = restore->end_offset;
     task->state = HP_TASK_PARKED;
     task->quiet = true;
     task->force = true;
@@ -433,6 +449,18 @@ collect_row(
     return restore->arena.used > COLLECT_BYTES ? store_collected(task, error) : HP_OK;
 }
 
+/* Whether the row is the one the copy ends with, or a later one. */
+static bool
+is_sequel(const struct hp_restore *restore, const struct hp_end *end, int64_t offset)
+{
+    if (!restore->end.present)
+        return true;
+    if (offset == restore->end_offset)
+        return end->sequence == restore->end.sequence &&
+               hp_digest_equal(end->digest, restore->end.digest);
+    return end->sequence > restore->end.sequence;
+}
+
 static enum hp_status
 take_end(struct hp_task *task, const struct hp_message *message, struct hp_error *error)
 {
@@ -440,6 +468,12 @@ take_end(struct hp_task *task, const struct hp_message *message, struct hp_error
 
     if (hp_bytes_is(hp_bytes(message->key.data + 1, message->key.size - 1), HP_END_NAME) &&
         message->value.data && hp_end_decode(message->value, &end)) {
+        if (!is_sequel(task->restore, &end, message->offset))
+            return hp_fail(error, HP_CORRUPT,
+                "task %d: %s does not go on from the state in this directory", task->partition,
+                task->worker->options.changelog_topic);
+        task->restore->proven = true;
+        task->restore->end_offset = message->offset;
         keep_end(task->restore, &end);
         return check_partitions(task, &end, error);
     }

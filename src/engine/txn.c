@@ -249,9 +249,12 @@ put_task(struct hp_kv_batch *batch, struct hp_task *task)
         hp_producer_sent_to(worker->producer, worker->options.changelog_topic, task->partition);
     struct hp_local_header header = {.wall_ms = hp_worker_now(worker), .digest = task->digest};
 
-    if (sent != HP_OFFSET_NONE)
+    if (sent != HP_OFFSET_NONE) {
         task->changelog_offset = sent;
+        task->end_offset = sent - 1; /* the !end row is a transaction's last */
+    }
     header.changelog_offset = task->changelog_offset;
+    header.end_offset = task->end_offset;
     hp_task_end(task, &header.end);
     put_overlay(batch, &task->overlay);
     put_header(batch, task->partition, &header);
@@ -308,6 +311,7 @@ write_headers(struct hp_worker *worker, struct hp_error *error)
 
     while ((task = next_task(worker, &at))) {
         struct hp_local_header header = {.changelog_offset = task->changelog_offset,
+            .end_offset = task->end_offset,
             .wall_ms = hp_worker_now(worker),
             .digest = task->digest};
 

@@ -24,8 +24,10 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <rocksdb/c.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define MIB            ((size_t)1 << 20)
@@ -42,6 +44,7 @@ struct rocks {
     rocksdb_options_t *options;
     rocksdb_readoptions_t *read_options;
     rocksdb_writeoptions_t *write_options;
+    size_t free_bytes_least;
     unsigned load_count; /* files written by loads since the open */
 };
 
@@ -266,14 +269,37 @@ add_operation(struct rocks *rocks, const struct hp_kv_batch *batch,
     }
 }
 
+/* Before RocksDB finds out for itself. Also keeps room for the flush of what is in memory. */
+static enum hp_status
+check_room(const struct rocks *rocks, struct hp_error *error)
+{
+    struct statvfs now;
+    uint64_t free_bytes;
+
+    if (statvfs(rocks->path, &now) != 0)
+        return hp_fail(error, HP_FATAL, "write to %s: %s", rocks->path, strerror(errno));
+    free_bytes = (uint64_t)now.f_bavail * now.f_frsize;
+    if (free_bytes >= rocks->free_bytes_least)
+        return HP_OK;
+    return hp_fail(error, HP_FATAL,
+        "write to %s: %" PRIu64 " MiB are free, below the %zu MiB that must be; free space and "
+        "start again, nothing is lost",
+        rocks->path, free_bytes / MIB, rocks->free_bytes_least / MIB);
+}
+
 static enum hp_status
 rocks_write(struct hp_kv *kv, const struct hp_kv_batch *batch, struct hp_error *error)
 {
     struct rocks *rocks = (struct rocks *)kv;
-    rocksdb_writebatch_t *out = rocksdb_writebatch_create();
+    enum hp_status status = check_room(rocks, error);
+    rocksdb_writebatch_t *out;
     struct hp_cursor cursor = hp_cursor(hp_buffer_bytes(&batch->bytes));
     struct hp_kv_operation operation;
     char *message = NULL;
+
+    if (status)
+        return status;
+    out = rocksdb_writebatch_create();
 
     while (hp_kv_batch_next(&cursor, &operation))
         add_operation(rocks, batch, &operation, out);
@@ -419,7 +445,7 @@ rocks_ingest(struct hp_kv *kv, bool (*next)(void *, struct hp_bytes *, struct hp
     struct load load = {.rocks = rocks};
     struct hp_bytes key;
     struct hp_bytes value;
-    enum hp_status status = HP_OK;
+    enum hp_status status = check_room(rocks, error);
 
     load.writer = rocksdb_sstfilewriter_create(environment, rocks->options);
     while (!status && next(context, &key, &value))
@@ -481,6 +507,9 @@ hp_kv_rocks_open(
     rocks = hp_alloc(sizeof(*rocks));
     rocks->object.operations = &operations;
     rocks->path = hp_strdup(options->path);
+    rocks->free_bytes_least = options->free_bytes_least     ? options->free_bytes_least
+                              : options->write_buffer_bytes ? 2 * options->write_buffer_bytes
+                                                            : 2 * BYTES_DEFAULT;
     rocks->options = make_options(options);
     rocks->read_options = rocksdb_readoptions_create();
     rocks->write_options = rocksdb_writeoptions_create();

@@ -14,6 +14,12 @@ struct hp_kv_rocks_options {
     bool read_only;            /* beside a running process; sees what was committed at open */
     size_t cache_bytes;        /* block cache, index and filters included; 0 = 64 MiB */
     size_t write_buffer_bytes; /* all memtables together; 0 = 64 MiB */
+    /*
+     * Writes stop with HP_FATAL while the file system has less than this: RocksDB 7.8.3 ends
+     * the process when it meets a full one in the wrong place. 0 = twice the write buffer;
+     * SIZE_MAX never lets a write pass.
+     */
+    size_t free_bytes_least;
 };
 
 /*

@@ -11,6 +11,7 @@ static struct hp_local_header
 example(void)
 {
     return (struct hp_local_header){.changelog_offset = 77,
+        .end_offset = 75,
         .wall_ms = 1700000000000,
         .digest = {1, 2},
         .end = {.present = true,
