@@ -334,7 +334,15 @@ note_targets(struct run *run, struct hp_error *error)
     return HP_OK;
 }
 
-/* A copy whose files contradict themselves is worth less than none. */
+/* Files that contradict themselves are worth less than none; they come back from Kafka. */
+static enum hp_status
+drop_state(const struct run *run, const char *why, struct hp_error *error)
+{
+    HP_LOG(HP_LOG_WARN, "the state is damaged and dropped, it is restored from the changelog",
+        HP_S("directory", run->options.state_dir), HP_S("error", why));
+    return hp_kv_rocks_destroy(run->options.state_dir, error);
+}
+
 static enum hp_status
 open_state(struct run *run, struct hp_error *error)
 {
@@ -346,10 +354,20 @@ open_state(struct run *run, struct hp_error *error)
 
     if (status != HP_CORRUPT)
         return status;
-    HP_LOG(HP_LOG_WARN, "the state is damaged and dropped, it is restored from the changelog",
-        HP_S("error", error->text));
-    status = hp_kv_rocks_destroy(rocks.path, error);
+    status = drop_state(run, error->text, error);
     return status ? status : hp_kv_rocks_open(&rocks, &run->kv, error);
+}
+
+/* Whoever comes next must not meet a damaged file again. */
+static void
+close_state(struct run *run, const char *why)
+{
+    bool damaged = run->kv && hp_kv_rocks_damaged(run->kv);
+    struct hp_error error;
+
+    hp_kv_free(run->kv);
+    if (damaged && drop_state(run, why, &error))
+        HP_LOG(HP_LOG_ERROR, "the damaged state stays", HP_S("error", error.text));
 }
 
 /* Tries again while something outside cannot be reached. */
@@ -585,7 +603,7 @@ hp_cmd_run(int argc, char **argv)
     if (status == HP_RETRY && signals_seen)
         status = HP_OK;
     hp_process_free(run->process);
-    hp_kv_free(run->kv);
+    close_state(run, status ? error.text : "a file did not keep its checksum");
     hp_command_cluster_free(run->cluster);
     hp_options_release(&run->options);
     free(run->targets);

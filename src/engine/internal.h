@@ -141,6 +141,7 @@ struct hp_worker {
     bool doubt;         /* the last commit's outcome is unknown */
     bool drained;       /* the last poll had nothing */
     bool cut;           /* the round ended before its queues did */
+    int32_t first_task; /* which task begins a round */
     bool ending;        /* hp_worker_free() */
     int64_t begun_ms;   /* when the first record of the transaction was taken */
     int64_t commit_ms;  /* the last commit */

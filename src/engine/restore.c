@@ -52,6 +52,8 @@ struct hp_restore {
     int64_t end_offset; /* of `end` */
     bool proven;        /* an !end row was read, or there is none to prove anything by */
     int64_t old_ms;
+    int64_t began_ms;
+    int64_t read_ms; /* when all rows were in the store */
     int64_t rows;
     struct hp_end end;
     struct hp_buffer end_bytes; /* what `end` borrows from */
@@ -228,6 +230,7 @@ begin(struct hp_task *task, struct hp_error *error)
 
     HP_ASSERT(!task->restore);
     task->restore = restore;
+    restore->began_ms = hp_worker_now(worker);
     task->state = HP_TASK_RESTORING;
     hp_table_init(&restore->collected, &restore->arena, true);
     hp_metric_add(worker->restores, 1);
@@ -346,7 +349,8 @@ park(struct hp_task *task)
     task->quiet = true;
     task->force = true;
     HP_LOG(HP_LOG_INFO, "restored", HP_I("task", task->partition), HP_I("rows", restore->rows),
-        HP_I("sequence", task->sequence));
+        HP_I("sequence", task->sequence), HP_I("read_ms", restore->read_ms - restore->began_ms),
+        HP_I("derive_ms", hp_worker_now(task->worker) - restore->read_ms));
     hp_restore_free(task);
 }
 
@@ -523,12 +527,14 @@ read_done(struct hp_task *task, struct hp_error *error)
 {
     struct hp_restore *restore = task->restore;
 
+    enum hp_status status;
+
     hp_reader_free(restore->reader);
     restore->reader = NULL;
-    if (!restore->cold)
-        return finish(task, error);
-    restore->deriving = true;
-    return store_collected(task, error);
+    restore->deriving = restore->cold;
+    status = restore->cold ? store_collected(task, error) : HP_OK;
+    restore->read_ms = hp_worker_now(task->worker);
+    return status || restore->cold ? status : finish(task, error);
 }
 
 static enum hp_status

@@ -698,14 +698,21 @@ emit_task(struct hp_task *task, struct hp_error *error)
     return status;
 }
 
+/*
+ * Each round begins with another task, so that one with a backlog takes nobody's turn. A
+ * transaction that is old is committed before the next task joins it: the broker ends those
+ * that take too long, and the same work would be too long again.
+ */
 static enum hp_status
 run_tasks(struct hp_worker *worker, struct hp_error *error)
 {
     enum hp_status status = HP_OK;
 
     worker->cut = false;
-    for (int32_t p = 0; p < worker->options.partitions && !status; p++) {
-        struct hp_task *task = worker->tasks[p];
+    worker->first_task = (worker->first_task + 1) % worker->options.partitions;
+    for (int32_t i = 0; i < worker->options.partitions && !status && !worker->cut; i++) {
+        struct hp_task *task =
+            worker->tasks[(worker->first_task + i) % worker->options.partitions];
 
         if (!task || task->state != HP_TASK_RUNNING)
             continue;
@@ -713,6 +720,7 @@ run_tasks(struct hp_worker *worker, struct hp_error *error)
         if (!status)
             status = emit_task(task, error);
         hp_metric_set(task->lag_metric, hp_task_lag(task));
+        worker->cut |= must_cut(worker, task, hp_worker_now(worker));
     }
     return status;
 }

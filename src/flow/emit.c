@@ -10,6 +10,7 @@
 #include "flow/again.h"
 
 #define EXTEND_MS (2 * 86400000LL) /* boxes that end sooner are extended */
+#define STEP_MS   500 /* others go on in the next step: a transaction must not grow old */
 
 /* One user's refresh, with everything it needs in hand. */
 struct refresh {
@@ -196,6 +197,12 @@ forget_rest(struct hp_step *step, struct hp_error *error)
     return status || count == 0 ? status : hp_pending_clear(step, user.user, error);
 }
 
+static bool
+in_time(const struct hp_flow *flow, int64_t began_ms)
+{
+    return flow->options.clock_ms(flow->options.clock_context) - began_ms < STEP_MS;
+}
+
 enum hp_status
 hp_flow_emit(struct hp_flow *flow, struct hp_step *step, int64_t now_ms, bool *more,
     struct hp_error *error)
@@ -206,22 +213,22 @@ hp_flow_emit(struct hp_flow *flow, struct hp_step *step, int64_t now_ms, bool *m
     const struct hp_offer *offer;
     enum hp_status status;
     size_t count;
+    size_t done = 0;
 
-    (void)now_ms;
     if (hp_task_lag(hp_step_task(step)) > flow->options.emit_defer_records)
         return HP_OK; /* far behind: standing boxes wait, requests do not */
     status = hp_pending_oldest(step, max, users, &count, error);
     if (status || count == 0)
         return status;
     offer = hp_offer_acquire(flow->offers);
-    for (size_t i = 0; i < count && !status; i++) {
+    for (; done < count && !status && (done == 0 || in_time(flow, now_ms)); done++) {
         struct refresh refresh = {
-            .flow = flow, .step = step, .offer = offer, .pending = &users[i]};
+            .flow = flow, .step = step, .offer = offer, .pending = &users[done]};
 
         status = refresh_user(&refresh, error);
     }
     hp_offer_release(flow->offers, offer);
-    if (count == max)
+    if (count == max || done < count)
         *more = true;
     if (!status && *more && hp_bug(HP_BUG_PENDING_LOST))
         status = forget_rest(step, error);

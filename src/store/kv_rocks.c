@@ -26,6 +26,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <rocksdb/c.h>
+#include <stdatomic.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -46,10 +47,12 @@ struct rocks {
     rocksdb_writeoptions_t *write_options;
     size_t free_bytes_least;
     unsigned load_count; /* files written by loads since the open */
+    atomic_bool damaged;
 };
 
 struct rocks_cursor {
     struct hp_kv_object object;
+    struct rocks *rocks;
     rocksdb_iterator_t *iterator;
     rocksdb_readoptions_t *read_options;
     struct hp_buffer to; /* the iterator borrows its upper bound */
@@ -58,7 +61,8 @@ struct rocks_cursor {
 
 /* Takes RocksDB's message. */
 static enum hp_status
-rocks_fail(struct hp_error *error, const char *what, const char *where, char *message)
+rocks_fail(struct rocks *rocks, struct hp_error *error, const char *what, const char *where,
+    char *message)
 {
     bool corrupt = strncmp(message, "Corruption", 10) == 0;
     bool held = strstr(message, "/LOCK: ") != NULL;
@@ -66,6 +70,8 @@ rocks_fail(struct hp_error *error, const char *what, const char *where, char *me
     hp_fail(error, corrupt ? HP_CORRUPT : HP_FATAL, "%s %s: %s%s", what, where, message,
         held ? " (another process uses this directory)" : "");
     rocksdb_free(message);
+    if (corrupt && rocks)
+        atomic_store(&rocks->damaged, true);
     return corrupt ? HP_CORRUPT : HP_FATAL;
 }
 
@@ -262,7 +268,7 @@ rocks_get(struct hp_kv *kv, struct hp_bytes key, struct hp_arena *arena, struct 
     slice = rocksdb_get_pinned(
         rocks->db, rocks->read_options, (const char *)key.data, key.size, &message);
     if (message)
-        return rocks_fail(error, "read from", rocks->path, message);
+        return rocks_fail(rocks, error, "read from", rocks->path, message);
     if (slice) {
         size_t size;
         const char *data = rocksdb_pinnableslice_value(slice, &size);
@@ -378,7 +384,7 @@ rocks_write(struct hp_kv *kv, const struct hp_kv_batch *batch, struct hp_error *
         add_operation(rocks, batch, &operation, out);
     rocksdb_write(rocks->db, rocks->write_options, out, &message);
     rocksdb_writebatch_destroy(out);
-    return message ? rocks_fail(error, "write to", rocks->path, message) : HP_OK;
+    return message ? rocks_fail(rocks, error, "write to", rocks->path, message) : HP_OK;
 }
 
 static const struct hp_kv_operations operations;
@@ -390,6 +396,7 @@ rocks_scan(struct hp_kv *kv, struct hp_bytes from, struct hp_bytes to)
     struct rocks_cursor *cursor = hp_alloc(sizeof(*cursor));
 
     cursor->object.operations = &operations;
+    cursor->rocks = rocks;
     cursor->read_options = rocksdb_readoptions_create();
     if (to.data) {
         hp_buffer_reserve(&cursor->to, to.size + 1);
@@ -427,6 +434,7 @@ static enum hp_status
 rocks_cursor_free(struct hp_kv_cursor *object, struct hp_error *error)
 {
     struct rocks_cursor *cursor = (struct rocks_cursor *)object;
+    struct rocks *rocks = cursor->rocks;
     char *message = NULL;
 
     rocksdb_iter_get_error(cursor->iterator, &message);
@@ -434,7 +442,7 @@ rocks_cursor_free(struct hp_kv_cursor *object, struct hp_error *error)
     rocksdb_readoptions_destroy(cursor->read_options);
     hp_buffer_release(&cursor->to);
     free(cursor);
-    return message ? rocks_fail(error, "scan", "the state directory", message) : HP_OK;
+    return message ? rocks_fail(rocks, error, "scan", rocks->path, message) : HP_OK;
 }
 
 /* The table files of one load. */
@@ -460,7 +468,7 @@ load_open_file(struct load *load, struct hp_error *error)
     load->files = hp_realloc_array(load->files, load->file_count + 1, sizeof(*load->files));
     load->files[load->file_count++] = hp_strdup(path);
     rocksdb_sstfilewriter_open(load->writer, path, &message);
-    return message ? rocks_fail(error, "load into", path, message) : HP_OK;
+    return message ? rocks_fail(load->rocks, error, "load into", path, message) : HP_OK;
 }
 
 static enum hp_status
@@ -472,7 +480,8 @@ load_close_file(struct load *load, struct hp_error *error)
         return HP_OK;
     load->file_bytes = 0;
     rocksdb_sstfilewriter_finish(load->writer, &message);
-    return message ? rocks_fail(error, "load into", load->rocks->path, message) : HP_OK;
+    return message ? rocks_fail(load->rocks, error, "load into", load->rocks->path, message)
+                   : HP_OK;
 }
 
 static enum hp_status
@@ -490,7 +499,8 @@ load_put(struct load *load, struct hp_bytes key, struct hp_bytes value, struct h
     load->file_bytes += key.size + value.size + 1;
     rocksdb_sstfilewriter_put(load->writer, (const char *)key.data, key.size,
         (const char *)value.data, value.size, &message);
-    return message ? rocks_fail(error, "load into", load->rocks->path, message) : HP_OK;
+    return message ? rocks_fail(load->rocks, error, "load into", load->rocks->path, message)
+                   : HP_OK;
 }
 
 static enum hp_status
@@ -506,7 +516,8 @@ load_move(struct load *load, struct hp_error *error)
     rocksdb_ingest_external_file(
         load->rocks->db, (const char *const *)load->files, load->file_count, options, &message);
     rocksdb_ingestexternalfileoptions_destroy(options);
-    return message ? rocks_fail(error, "load into", load->rocks->path, message) : HP_OK;
+    return message ? rocks_fail(load->rocks, error, "load into", load->rocks->path, message)
+                   : HP_OK;
 }
 
 static enum hp_status
@@ -593,7 +604,7 @@ hp_kv_rocks_open(
     else
         rocks->db = rocksdb_open(rocks->options, rocks->path, &message);
     if (message) {
-        status = rocks_fail(error, "open", rocks->path, message);
+        status = rocks_fail(rocks, error, "open", rocks->path, message);
         rocks->db = NULL;
         rocks_free((struct hp_kv *)rocks);
         return status;
@@ -616,5 +627,11 @@ hp_kv_rocks_destroy(const char *path, struct hp_error *error)
     options = rocksdb_options_create();
     rocksdb_destroy_db(options, path, &message);
     rocksdb_options_destroy(options);
-    return message ? rocks_fail(error, "delete", path, message) : HP_OK;
+    return message ? rocks_fail(NULL, error, "delete", path, message) : HP_OK;
+}
+
+bool
+hp_kv_rocks_damaged(const struct hp_kv *kv)
+{
+    return atomic_load(&((const struct rocks *)kv)->damaged);
 }

@@ -30,6 +30,12 @@ struct hp_kv_rocks_options {
 HP_MUST_CHECK enum hp_status hp_kv_rocks_open(
     const struct hp_kv_rocks_options *options, struct hp_kv **kv, struct hp_error *error);
 
+/*
+ * Something read or written since the open was HP_CORRUPT. Dropping ranges does not mend a file
+ * that does not keep its checksums, and the next process would meet it again. Any thread.
+ */
+bool hp_kv_rocks_damaged(const struct hp_kv *kv);
+
 /* Deletes the database's files; nobody may have it open. A missing one is HP_OK. */
 HP_MUST_CHECK enum hp_status hp_kv_rocks_destroy(const char *path, struct hp_error *error);
 
