@@ -94,11 +94,25 @@ enum hp_status hp_kafka_reader_poll(
 
 /* members: kafka_member.c */
 /* Kept since the assignment was given; NULL before the first. */
+/* One member's look at partitions that nobody has; begins zeroed. */
+struct hp_kafka_watch {
+    int64_t next_ms; /* of the next look; the first is only set */
+    bool missing;    /* the last look missed a partition */
+    struct hp_member *guest;
+    int64_t until_ms; /* the guest goes */
+};
+
+void hp_kafka_watch(struct hp_kafka_watch *watch, struct hp_cluster *cluster,
+    const struct hp_member_options *options, rd_kafka_t *client);
+void hp_kafka_watch_end(struct hp_kafka_watch *watch);
+
 const rd_kafka_consumer_group_metadata_t *hp_kafka_member_metadata(
     const struct hp_member *member);
 enum hp_status hp_kafka_member_new(struct hp_cluster *cluster,
     const struct hp_member_options *options, struct hp_member **member, struct hp_error *error);
 void hp_kafka_member_free(struct hp_member *member, bool abandon);
+/* The group gave it a seat, perhaps an empty one. */
+bool hp_kafka_member_seated(const struct hp_member *member);
 enum hp_status hp_kafka_member_start(struct hp_member *member, int32_t partition,
     const int64_t *offsets, struct hp_error *error);
 enum hp_status hp_kafka_member_pause(struct hp_member *member, int source, int32_t partition,

@@ -24,6 +24,7 @@
 
 struct hp_member {
     struct hp_broker_object object;
+    struct hp_cluster *cluster;
     struct hp_member_options options;
     struct hp_kafka_cursors cursors;
     rd_kafka_consumer_group_metadata_t *metadata;
@@ -33,6 +34,7 @@ struct hp_member {
     size_t held_capacity;
     bool called; /* the rebalance callback, at least once */
     bool silent; /* abandoned: the listener hears nothing */
+    struct hp_kafka_watch watch;
 };
 
 /* Without (1), as tests/broker/torn.c is built a second time: what the client says now. */
@@ -266,6 +268,7 @@ hp_kafka_member_new(struct hp_cluster *cluster, const struct hp_member_options *
 
     HP_ASSERT(options->topic_count > 0);
     member->object = cluster->object;
+    member->cluster = cluster;
     member->options = *options;
     member->cursors.topics = options->topics;
     member->cursors.topic_count = options->topic_count;
@@ -327,6 +330,7 @@ hp_kafka_member_free(struct hp_member *member, bool abandon)
 {
     rd_kafka_t *client = member->cursors.client;
 
+    hp_kafka_watch_end(&member->watch);
     member->silent = abandon;
     if (!leave(member)) {
         /* Its threads may still call back: it keeps what it has until the process ends. */
@@ -341,6 +345,12 @@ hp_kafka_member_free(struct hp_member *member, bool abandon)
     free(member->held);
     free(member->id);
     free(member);
+}
+
+bool
+hp_kafka_member_seated(const struct hp_member *member)
+{
+    return member->called;
 }
 
 /* ---- use ----------------------------------------------------------------------------- */
@@ -394,8 +404,10 @@ enum hp_status
 hp_kafka_member_poll(
     struct hp_member *member, int timeout_ms, struct hp_poll *poll, struct hp_error *error)
 {
-    enum hp_status status = hp_kafka_cursors_poll(&member->cursors, timeout_ms, poll, error);
+    enum hp_status status;
 
+    hp_kafka_watch(&member->watch, member->cluster, &member->options, member->cursors.client);
+    status = hp_kafka_cursors_poll(&member->cursors, timeout_ms, poll, error);
     if (status || poll->kind != HP_POLL_NOTHING)
         return status;
     return check_fatal(member, error);
