@@ -21,19 +21,19 @@
 #include "flow/model_view.h"
 #include "flow/rows.h"
 #include "flow/solve.h"
+#include "flow/verify.h"
 #include "ledger/digest.h"
 #include "flow/counts.h"
 #include "ledger/heads.h"
 #include "store/keys.h"
 #include "store/kv_memory.h"
 
-#define USERS      10
-#define ITEMS      25
-#define ORDERS     9 /* of each user */
-#define EVENTS     420
-#define LINES_MAX  6
-#define PARTITIONS 3
-#define ROUNDS     12
+#define USERS     10
+#define ITEMS     25
+#define ORDERS    9 /* of each user */
+#define EVENTS    420
+#define LINES_MAX 6
+#define ROUNDS    12
 
 enum kind { ORDER, FEEDBACK, ERASURE, RECIPIENT_ERASURE };
 
@@ -47,6 +47,18 @@ struct event {
     struct hp_feedback feedback;
     bool unseen; /* left out of a run that never saw what was erased or cancelled */
 };
+
+/*
+ * HAMPER_HISTORIES=100000 is the long form, by hand: so many histories of a user, and what is
+ * derived verified at every commit.
+ */
+static uint64_t
+rounds(void)
+{
+    const char *histories = getenv("HAMPER_HISTORIES");
+
+    return histories ? strtoull(histories, NULL, 10) / USERS : ROUNDS;
+}
 
 static char user_names[USERS][8];
 static char item_names[ITEMS][8];
@@ -403,10 +415,16 @@ static void
 committed(void *context, struct hp_task *task)
 {
     struct task_state *own = hp_task_user(task);
+    struct world *world = context;
+    struct hp_verdict verdict;
 
-    (void)context;
     if (own)
         hp_blocks_committed(&own->blocks);
+    if (!getenv("HAMPER_HISTORIES"))
+        return;
+    assert_int_equal(hp_verify(world->kv, hp_task_partition(task), &verdict, NULL), HP_OK);
+    if (!verdict.same)
+        fail_msg("task %d: %s", (int)hp_task_partition(task), verdict.difference);
 }
 
 static struct hp_solver *
@@ -750,16 +768,17 @@ assert_same_derived(const struct outcome *a, const struct outcome *b)
 static void
 any_arrival_order_gives_equal_state_and_model(void **state)
 {
+    static const int32_t partitions[] = {1, 4, 16, 1};
+
     (void)state;
-    for (uint64_t seed = 1; seed <= ROUNDS; seed++) {
+    for (uint64_t seed = 1; seed <= rounds(); seed++) {
         struct outcome first;
 
         make_events(seed);
         first = run(1, seed * 1000, 0, false);
         assert_true(first.model_count > 0);
         for (uint64_t i = 1; i <= 3; i++) {
-            struct outcome other =
-                run((int32_t)(i % PARTITIONS) + 1, seed * 1000 + i, i == 3 ? 20 : 0, false);
+            struct outcome other = run(partitions[i], seed * 1000 + i, i == 3 ? 20 : 0, false);
 
             if (!hp_digest_equal(first.facts.set, other.facts.set))
                 fail_msg("seed %d order %d: set digests differ", (int)seed, (int)i);
@@ -791,7 +810,7 @@ static void
 erased_is_as_if_it_had_never_come(void **state)
 {
     (void)state;
-    for (uint64_t seed = 50; seed < 50 + ROUNDS; seed++) {
+    for (uint64_t seed = 50; seed < 50 + (rounds() < 1000 ? rounds() : 1000); seed++) {
         struct outcome erased;
         struct outcome never;
 
