@@ -176,6 +176,8 @@ def record(conf, kafka, hamper, *options):
     self.erasure_key = hashlib.sha256(secret).digest()
     brokers = config["bootstrap.servers"]
     self.names = {kind: config.get("topic." + kind, "gofig." + kind) for kind in NAMES}
+    self.names["dead-letters"] = config.get("topic.dead-letters",
+                                            f"{self.application}-dead-letters")
     for kind, rest in INTERNAL.items():
         self.names[kind] = f"{self.application}-{rest}"
     numbers = set()
