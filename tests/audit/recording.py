@@ -191,6 +191,7 @@ def record(conf, kafka, hamper, *options):
         schema = read_schema(url, number)
         if schema:
             self.schemas[number] = schema
-    self.offsets = read_offsets(kafka, brokers, self.application, self.names)
+    for _ in range(3):  # the tool says nothing when the broker is slow to answer
+        self.offsets = self.offsets or read_offsets(kafka, brokers, self.application, self.names)
     self.dump = run(hamper, "inspect", "-c", conf, *options, "dump").decode().splitlines()
     return self
