@@ -71,8 +71,8 @@ bool hp_flow_ready(const struct hp_flow *flow);
 struct hp_catalogue_view *hp_flow_catalogue(struct hp_flow *flow);
 struct hp_model_view *hp_flow_model(struct hp_flow *flow);
 /*
- * Erasures were committed since the last call: deleted bytes are still in the store's files, and
- * the caller is to compact them. Any thread.
+ * Erasures were committed since the last call: deleted bytes are still in the store's files,
+ * and the caller is to compact them. Any thread.
  */
 bool hp_flow_take_erased(struct hp_flow *flow);
 /* The solver, when this worker runs it, has published everything there is. */
