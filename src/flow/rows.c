@@ -259,7 +259,7 @@ sort_by_place(
 
 static void
 partial_of(const struct hp_rows_pace *pace, const struct hp_rows *rows, uint32_t item,
-    struct hp_arena *arena, struct hp_partial *partial)
+    size_t most, struct hp_arena *arena, struct hp_partial *partial)
 {
     struct hp_row_partner *partners;
     size_t count = hp_rows_partners(rows, item, arena, &partners);
@@ -267,9 +267,9 @@ partial_of(const struct hp_rows_pace *pace, const struct hp_rows *rows, uint32_t
 
     for (size_t i = 0; i < count; i++)
         partners[i].item = pace->place[partners[i].item];
-    if (count > HP_PARTIAL_PARTNERS_MAX) {
+    if (count > most) {
         qsort(partners, count, sizeof(*partners), compare_counts);
-        count = HP_PARTIAL_PARTNERS_MAX;
+        count = most;
     }
     sort_by_place(partners, count, pace->ordered, arena);
     for (size_t i = 0; i < count; i++)
@@ -286,13 +286,18 @@ publish_item(const struct hp_rows_options *options, struct hp_rows_pace *pace,
     struct hp_arena arena = {0};
     struct hp_buffer value = {0};
     struct hp_partial partial;
+    size_t most = HP_PARTIAL_PARTNERS_MAX;
     enum hp_status status = hp_blocks_load(blocks, step, item, error);
 
     if (status)
         return status;
     order_items(pace, blocks->rows);
-    partial_of(pace, blocks->rows, item, &arena, &partial);
-    hp_partial_encode(&partial, &value);
+    do { /* long ids: half as many partners, until the row fits a record */
+        partial_of(pace, blocks->rows, item, most, &arena, &partial);
+        hp_buffer_clear(&value);
+        hp_partial_encode(&partial, &value);
+        most = partial.partner_count / 2;
+    } while (value.size > HP_ROWS_VALUE_MAX);
     status = send_row(
         step, options->topic, hp_rows_id(blocks->rows, item), hp_buffer_bytes(&value), error);
     *bytes += value.size + HP_ID_BYTES_MAX;

@@ -75,11 +75,12 @@ without_must(struct what_if *what, size_t k)
     what->changed.must = (struct hp_strings){copy, kept};
 }
 
+/* An empty box is no advice: one unit stays. */
 static void
 without_count(struct what_if *what)
 {
     what->changed = *what->instance;
-    what->changed.count_min = 0;
+    what->changed.count_min = 1;
 }
 
 static void
@@ -167,7 +168,7 @@ find_options(struct what_if *what, int64_t now, struct options *options)
         without_must(what, k);
         try_option(what, options, named(what, "must", in->must.items[k]), now);
     }
-    if (in->count_min > 0) {
+    if (in->count_min > 1) {
         without_count(what);
         try_option(what, options, "count", now);
     }
