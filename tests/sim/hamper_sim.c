@@ -75,7 +75,7 @@ play_share(const struct plan *plan, uint64_t job)
 
 /* Everything a failing schedule says, and how it may end, concerns only this process. */
 static bool
-shows(uint64_t seed)
+fails(const char *bug, uint64_t seed)
 {
     pid_t child;
     int status = 0;
@@ -89,6 +89,7 @@ shows(uint64_t seed)
 
         if (!freopen("/dev/null", "w", stderr))
             _exit(2);
+        hp_bug_set(bug);
         alarm(SHOW_SECONDS); /* to hang is to show */
         sim_global_init();
         _exit(sim_play(seed, &trace) ? 0 : 1);
@@ -98,21 +99,24 @@ shows(uint64_t seed)
     return status != 0;
 }
 
-/* The schedules a mistake needs; 0 when none shows it. */
+/* The schedules a mistake needs; 0 when none shows it. One that fails without it shows nothing.
+ */
 static uint64_t
-find_bug(const struct plan *plan)
+find_bug(const struct plan *plan, const char *bug)
 {
     for (uint64_t i = 0; i < plan->seeds; i++)
-        if (shows(plan->seed + i))
+        if (fails(bug, plan->seed + i) && !fails(NULL, plan->seed + i))
             return i + 1;
     return 0;
 }
 
-/* Those that take hundreds of schedules to be seen. */
+/* Those that no schedule has shown yet, or only one of many hundreds. Of the first two a warm
+ * start that adds up its rows and looks for its !end row in the changelog leaves nothing to
+ * see. */
 static bool
 is_shy(const char *name)
 {
-    static const char *const shy[] = {
+    static const char *const shy[] = {"store-before-commit", "position-early", "producer-kept",
         "fanout-early", "fence-by-end", "restore-short", "old-copy", "group-stale"};
 
     for (size_t i = 0; i < HP_ARRAY_SIZE(shy); i++)
@@ -132,8 +136,7 @@ find_share(const struct plan *plan, uint64_t job)
 
         if (plan->quick && is_shy(name))
             continue;
-        hp_bug_set(name);
-        seeds = find_bug(plan);
+        seeds = find_bug(plan, name);
         missed += seeds == 0;
         printf(seeds ? "%-22s shown by seed %" PRIu64 "\n" : "%-22s NOT shown\n", name,
             plan->seed + seeds - 1);
