@@ -299,6 +299,8 @@ late_partitions(struct scene *scene)
     bool done;
 
     first(scene, KEY_ADD_PARTS, true);
+    pause_ms(
+        500); /* until the first transaction is quite over: the request must open another */
     tell(scene, "release", "");
     pause_ms(BROKER_TIME_OUT + 2000); /* the broker ends what nobody else will */
     done = !begin_and_send(scene, "two") &&

@@ -20,15 +20,31 @@ proxy=$!
 trap 'kill $proxy 2>/dev/null || true' EXIT
 within 20 port_open "$control"
 
-# play PROGRAM SCENE EXPECTED
-play() {
-    local status=0
+# once PROGRAM SCENE: its exit status, in $status
+once() {
+    status=0
     "$PROGRAMS/torn_$1" "$2" "$HAMPER_BROKERS" "127.0.0.1:$outer" "$control" >"$WORK/seen" 2>"$WORK/log" || status=$?
     echo "$2, $1: $(cat "$WORK/seen")"
-    [ $status = "$3" ] || { tail -20 "$WORK/log"; fail "$2, $1: status $status, expected $3"; }
+}
+
+# keeps SCENE: the product must never be wrong.
+keeps() {
+    once doubting "$1"
+    [ $status = 0 ] || { tail -20 "$WORK/log"; fail "$1, doubting: status $status"; }
+}
+
+# tears SCENE: the other one must be, when the late request finds the broker as the scene wants it; it is
+# a race, so there are several tries.
+tears() {
+    for _ in 1 2 3 4 5; do
+        once trusting "$1"
+        [ $status != 3 ] || return 0
+    done
+    tail -20 "$WORK/log"
+    fail "$1, trusting: never wrong, so this scene shows nothing"
 }
 
 for scene in late-commit late-commit-without-offsets late-abort late-offsets late-partitions zombie; do
-    play doubting $scene 0
-    play trusting $scene 3
+    keeps $scene
+    tears $scene
 done
