@@ -20,6 +20,7 @@
 
 #define META_VERSION 1
 #define TEND_BYTES   (1 << 20)
+#define LOG_LEAST    512 /* changes that are left in the log of the smallest shop */
 #define META_KEY     (hp_bytes_text(""))
 
 struct hp_pending_change {
@@ -476,21 +477,30 @@ hp_blocks_changed(const struct hp_blocks *blocks)
     return blocks->open || blocks->meta_changed;
 }
 
+/* A small shop has few blocks to write, and no need of a long log. */
+static uint64_t
+log_max(const struct hp_blocks *blocks)
+{
+    uint64_t most = 4 * (uint64_t)hp_rows_count(blocks->rows);
+
+    return most < LOG_LEAST ? LOG_LEAST : most > HP_BLOCKS_LOG_MAX ? HP_BLOCKS_LOG_MAX : most;
+}
+
 enum hp_status
 hp_blocks_tend(struct hp_blocks *blocks, struct hp_step *step, struct hp_error *error)
 {
     uint64_t log = blocks->next - blocks->log_first;
-    size_t limit = log > HP_BLOCKS_LOG_MAX ? 4 * TEND_BYTES : TEND_BYTES;
+    uint64_t most = log_max(blocks);
+    size_t limit = log > most ? 4 * TEND_BYTES : TEND_BYTES;
     enum hp_status status = HP_OK;
     size_t bytes = 0;
     uint64_t since;
     uint32_t item;
 
     while (!status && bytes < limit && hp_rows_oldest(blocks->rows, &item, &since) &&
-           (blocks->next - since > HP_BLOCKS_LOG_MAX / 2 ||
-               hp_rows_bytes(blocks->rows) > blocks->bytes_max))
+           (blocks->next - since > most / 2 || hp_rows_bytes(blocks->rows) > blocks->bytes_max))
         status = store_block(blocks, step, item, &bytes, error);
-    if (!status && log > HP_BLOCKS_LOG_MAX / 2)
+    if (!status && log > most / 2)
         status = cut_log(blocks, step, error);
     hp_rows_shrink(blocks->rows, blocks->bytes_max);
     return status;

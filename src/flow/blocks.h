@@ -8,7 +8,7 @@
  *
  * So rows in memory never hold anything uncommitted and an abort has nothing to undo but
  * numbers given and blocks written in the open transaction. At most HP_BLOCKS_LOG_MAX changes
- * are in the log, so opening takes a fraction of a second.
+ * are in the log, four an item in a small shop, so opening takes a fraction of a second.
  *
  * Thread: the task's.
  *

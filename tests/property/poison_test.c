@@ -33,8 +33,8 @@
 #include "store/kv_memory.h"
 
 #include <inttypes.h>
-#include <malloc.h>
 #include <math.h>
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -1116,6 +1116,7 @@ resident_kb(void)
     char line[256];
     long long kb = -1;
 
+    malloc_trim(0); /* what the allocator keeps for later is not in use */
     assert_non_null(file);
     while (fgets(line, sizeof(line), file))
         if (strncmp(line, "VmRSS:", 6) == 0)
