@@ -434,26 +434,26 @@ inspect_user(struct inspect *inspect, struct hp_error *error)
 /* ---- tasks
  * ------------------------------------------------------------------------------------- */
 
+static bool
+count_row(void *context, struct hp_bytes key, struct hp_bytes value)
+{
+    (void)key;
+    (void)value;
+    ++*(int64_t *)context;
+    return true;
+}
+
 static enum hp_status
 count_pending(
     struct inspect *inspect, int32_t partition, int64_t *pending, struct hp_error *error)
 {
-    struct hp_buffer from = {0};
-    struct hp_buffer to = {0};
-    struct hp_kv_cursor *cursor;
-    struct hp_bytes key;
-    struct hp_bytes value;
+    struct hp_state state = {.kv = inspect->kv, .partition = partition};
     enum hp_status status;
 
     *pending = 0;
-    hp_key_head(&from, partition, HP_STORE_PENDING);
-    hp_key_head(&to, partition, HP_STORE_PENDING + 1);
-    cursor = hp_kv_scan(inspect->kv, hp_buffer_bytes(&from), hp_buffer_bytes(&to));
-    while (hp_kv_next(cursor, &key, &value))
-        (*pending)++;
-    status = hp_kv_cursor_free(cursor, error);
-    hp_buffer_release(&from);
-    hp_buffer_release(&to);
+    status = hp_state_scan(
+        &state, HP_STORE_PENDING, (struct hp_bytes){0}, count_row, pending, error);
+    hp_state_release(&state);
     return status;
 }
 

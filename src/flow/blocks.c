@@ -29,18 +29,13 @@ struct hp_pending_change {
     struct hp_bytes bytes; /* owned, in the same block of memory */
 };
 
-/* ---- the two kinds of stores ---------------------------------------------------------------
- */
-
-struct step_store {
-    struct hp_step *step;
-};
+/* ---- the two kinds of stores ---------------------------------------------------------- */
 
 static enum hp_status
 step_get(void *context, uint8_t store, struct hp_bytes key, struct hp_bytes *value,
     struct hp_error *error)
 {
-    return hp_step_get(((struct step_store *)context)->step, store, key, value, error);
+    return hp_step_get(context, store, key, value, error);
 }
 
 static enum hp_status
@@ -48,14 +43,14 @@ step_scan(void *context, uint8_t store,
     bool (*visit)(void *visitor, struct hp_bytes key, struct hp_bytes value), void *visitor,
     struct hp_error *error)
 {
-    return hp_step_scan(((struct step_store *)context)->step, store, (struct hp_bytes){0},
-        (struct hp_bytes){0}, visit, visitor, error);
+    return hp_step_scan(
+        context, store, (struct hp_bytes){0}, (struct hp_bytes){0}, visit, visitor, error);
 }
 
 static struct hp_blocks_store
-store_of(struct step_store *own)
+store_of(struct hp_step *step)
 {
-    return (struct hp_blocks_store){own, step_get, step_scan};
+    return (struct hp_blocks_store){step, step_get, step_scan};
 }
 
 static struct hp_bytes
@@ -296,8 +291,7 @@ hp_blocks_close(struct hp_blocks *blocks)
 enum hp_status
 hp_blocks_ready(struct hp_blocks *blocks, struct hp_step *step, struct hp_error *error)
 {
-    struct step_store own = {step};
-    struct hp_blocks_store store = store_of(&own);
+    struct hp_blocks_store store = store_of(step);
 
     return blocks->rows ? HP_OK : hp_blocks_open(blocks, &store, error);
 }
@@ -392,8 +386,7 @@ enum hp_status
 hp_blocks_load(
     struct hp_blocks *blocks, struct hp_step *step, uint32_t item, struct hp_error *error)
 {
-    struct step_store own = {step};
-    struct hp_blocks_store store = store_of(&own);
+    struct hp_blocks_store store = store_of(step);
 
     return hp_blocks_load_from(blocks, &store, item, error);
 }
@@ -401,8 +394,7 @@ hp_blocks_load(
 enum hp_status
 hp_blocks_apply(struct hp_blocks *blocks, struct hp_step *step, struct hp_error *error)
 {
-    struct step_store own = {step};
-    struct hp_blocks_store store = store_of(&own);
+    struct hp_blocks_store store = store_of(step);
     struct hp_rows_reader reader = {&store, read_row};
     struct hp_arena arena = {0};
     enum hp_status status = HP_OK;
