@@ -198,6 +198,10 @@ remove_leftovers(const char *path)
     closedir(directory);
 }
 
+/*
+ * Filters and indexes are cut into small parts: whole, the filter of a file of a million keys is
+ * larger than a shard of the cache, is never kept, and every lookup reads it again.
+ */
 static void
 set_tables(rocksdb_options_t *options, size_t cache_bytes)
 {
@@ -208,6 +212,11 @@ set_tables(rocksdb_options_t *options, size_t cache_bytes)
     rocksdb_block_based_options_set_block_size(tables, 8 << 10);
     rocksdb_block_based_options_set_filter_policy(
         tables, rocksdb_filterpolicy_create_bloom_full(10));
+    rocksdb_block_based_options_set_partition_filters(tables, 1);
+    rocksdb_block_based_options_set_index_type(
+        tables, rocksdb_block_based_table_index_type_two_level_index_search);
+    rocksdb_block_based_options_set_metadata_block_size(tables, 4 << 10);
+    rocksdb_block_based_options_set_pin_top_level_index_and_filter(tables, 1);
     rocksdb_block_based_options_set_cache_index_and_filter_blocks(tables, 1);
     rocksdb_block_based_options_set_cache_index_and_filter_blocks_with_high_priority(tables, 1);
     rocksdb_block_based_options_set_pin_l0_filter_and_index_blocks_in_cache(tables, 1);
