@@ -57,7 +57,7 @@ compare_items(const void *a, const void *b)
 
 /* Users with an order or a request, the first ones in time. */
 static void
-note_user(struct hp_demo_files *files, const struct hp_event *event)
+note_user(struct hp_demo_files *files, const struct hp_file_event *event)
 {
     struct hp_bytes user = hp_any_event_key(event->type, event->event);
 
@@ -75,7 +75,7 @@ static void
 note_names(struct hp_demo_files *files)
 {
     struct hp_arena arena = {0};
-    struct hp_event event;
+    struct hp_file_event event;
     size_t capacity = hp_events_count_of(files->events, HP_RECORD_CATALOGUE_ITEM);
 
     files->items = HP_ARENA_ARRAY(&files->arena, capacity, struct named_item);
@@ -156,7 +156,7 @@ static enum hp_status
 send_all(struct hp_demo_files *files, struct hp_stage *stage, struct hp_error *error)
 {
     struct hp_arena arena = {0};
-    struct hp_event event;
+    struct hp_file_event event;
     enum hp_status status = HP_OK;
 
     while (!status && hp_events_next(files->events, &arena, &event)) {

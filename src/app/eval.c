@@ -210,7 +210,7 @@ note_feedback(struct hp_eval *eval, const struct hp_feedback *feedback)
 }
 
 static void
-note_event(struct hp_eval *eval, const struct hp_event *event)
+note_event(struct hp_eval *eval, const struct hp_file_event *event)
 {
     if (event->type == HP_RECORD_ORDER)
         hp_purchases_add_order(&eval->purchases, &event->event->order);
@@ -227,7 +227,7 @@ static void
 read_purchases(struct hp_eval *eval)
 {
     struct hp_arena arena = {0};
-    struct hp_event event;
+    struct hp_file_event event;
 
     eval->from_feedback = hp_events_count_of(eval->events, HP_RECORD_ORDER) == 0;
     while (hp_events_next(eval->events, &arena, &event)) {

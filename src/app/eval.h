@@ -119,7 +119,7 @@ void hp_eval_surprise(struct hp_eval *eval, struct hp_tally *tally);
 /* A trial with everything on its shelves. */
 HP_MUST_CHECK enum hp_status hp_eval_open_shelves(struct hp_eval *eval, struct hp_error *error);
 /* The event is one the stream is taught with. */
-bool hp_eval_learns(const struct hp_event *event);
+bool hp_eval_learns(const struct hp_file_event *event);
 
 HP_MUST_CHECK enum hp_status hp_eval_split(struct hp_eval *eval, struct hp_error *error);
 HP_MUST_CHECK enum hp_status hp_eval_prequential(struct hp_eval *eval, struct hp_error *error);

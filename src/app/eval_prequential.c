@@ -90,7 +90,7 @@ predict_until(struct run *run, int64_t now_ms, struct hp_error *error)
 }
 
 static enum hp_status
-take_event(struct run *run, const struct hp_event *event, struct hp_error *error)
+take_event(struct run *run, const struct hp_file_event *event, struct hp_error *error)
 {
     struct hp_eval *eval = run->eval;
     enum hp_status status = predict_until(run, event->time_ms, error);
@@ -123,7 +123,7 @@ hp_eval_prequential(struct hp_eval *eval, struct hp_error *error)
         .waiting = hp_alloc(eval->purchases.users.count + 1),
         .step_ms = choose_step(&eval->purchases)};
     struct hp_arena arena = {0};
-    struct hp_event event;
+    struct hp_file_event event;
     enum hp_status status = hp_eval_open_shelves(eval, error);
 
     snprintf(eval->protocol, sizeof(eval->protocol),

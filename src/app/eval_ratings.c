@@ -17,7 +17,7 @@ struct names {
 };
 
 static bool
-is_rating(const struct hp_event *event)
+is_rating(const struct hp_file_event *event)
 {
     return event->type == HP_RECORD_FEEDBACK &&
            event->event->feedback.kind == HP_FEEDBACK_RATED && event->event->feedback.rated &&
@@ -28,7 +28,7 @@ static void
 read_names(struct hp_eval *eval, struct names *names)
 {
     struct hp_arena arena = {0};
-    struct hp_event event;
+    struct hp_file_event event;
 
     while (hp_events_next(eval->events, &arena, &event)) {
         if (is_rating(&event)) {
@@ -43,7 +43,7 @@ read_names(struct hp_eval *eval, struct names *names)
 
 static void
 take_rating(struct hp_eval *eval, const struct names *names, struct hp_ratings *ratings,
-    const struct hp_event *event)
+    const struct hp_file_event *event)
 {
     const struct hp_feedback *rated = &event->event->feedback;
     uint32_t user = hp_roster_find(&names->users, rated->user_id);
@@ -67,7 +67,7 @@ hp_eval_ratings(struct hp_eval *eval)
     struct names names = {0};
     struct hp_ratings *ratings;
     struct hp_arena arena = {0};
-    struct hp_event event;
+    struct hp_file_event event;
     size_t done = 0;
 
     if (hp_events_count_of(eval->events, HP_RECORD_FEEDBACK) == 0)

@@ -66,7 +66,7 @@ static void
 adopt_currency(struct hp_eval *eval)
 {
     struct hp_arena arena = {0};
-    struct hp_event event;
+    struct hp_file_event event;
 
     while (hp_events_next(eval->events, &arena, &event)) {
         if (event.type == HP_RECORD_CATALOGUE_ITEM) {
@@ -85,7 +85,7 @@ hp_eval_open_shelves(struct hp_eval *eval, struct hp_error *error)
 {
     uint8_t *listed = hp_alloc(eval->purchases.items.count + 1);
     struct hp_arena arena = {0};
-    struct hp_event event;
+    struct hp_file_event event;
     enum hp_status status;
 
     adopt_currency(eval);
@@ -115,7 +115,7 @@ hp_eval_open_shelves(struct hp_eval *eval, struct hp_error *error)
 
 /* Requests ask for nothing here. */
 bool
-hp_eval_learns(const struct hp_event *event)
+hp_eval_learns(const struct hp_file_event *event)
 {
     return event->type == HP_RECORD_ORDER || event->type == HP_RECORD_FEEDBACK ||
            event->type == HP_RECORD_PREFERENCES || event->type == HP_RECORD_ERASURE;
@@ -144,7 +144,7 @@ static enum hp_status
 send_past(struct hp_eval *eval, struct hp_item_set cold, struct hp_error *error)
 {
     struct hp_arena arena = {0};
-    struct hp_event event;
+    struct hp_file_event event;
     size_t done = 0, total = hp_events_count(eval->events);
     enum hp_status status = HP_OK;
 

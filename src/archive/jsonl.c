@@ -268,7 +268,7 @@ earliest(struct hp_events *events)
 }
 
 bool
-hp_events_next(struct hp_events *events, struct hp_arena *arena, struct hp_event *event)
+hp_events_next(struct hp_events *events, struct hp_arena *arena, struct hp_file_event *event)
 {
     struct source *source = earliest(events);
     union hp_any_event *value;
@@ -281,7 +281,8 @@ hp_events_next(struct hp_events *events, struct hp_arena *arena, struct hp_event
     value = HP_ARENA_NEW(arena, union hp_any_event);
     HP_ASSERT(read_line(source->type, hp_bytes(source->text.data + entry->at, entry->size),
                   events->options.now_ms, arena, value, &error) == HP_OK);
-    *event = (struct hp_event){source->type, entry->time_ms, value, source->path, entry->line};
+    *event =
+        (struct hp_file_event){source->type, entry->time_ms, value, source->path, entry->line};
     return true;
 }
 

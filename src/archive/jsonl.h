@@ -21,7 +21,7 @@
 
 struct hp_events; /* opaque */
 
-struct hp_event {
+struct hp_file_event {
     enum hp_record_type type;
     int64_t time_ms;
     const union hp_any_event *event; /* strings live in the arena given to next() */
@@ -47,7 +47,8 @@ size_t hp_events_count(const struct hp_events *events);
 size_t hp_events_count_of(const struct hp_events *events, enum hp_record_type type);
 
 /* The next event; false at the end. */
-bool hp_events_next(struct hp_events *events, struct hp_arena *arena, struct hp_event *event);
+bool hp_events_next(
+    struct hp_events *events, struct hp_arena *arena, struct hp_file_event *event);
 /* Starts again from the first. */
 void hp_events_rewind(struct hp_events *events);
 

@@ -26,20 +26,14 @@ struct hp_candidates {
     int64_t mean_gain; /* of the best 20 */
 };
 
-/* Everything eligible, scored: a row of what is compared an item. */
+/* Everything eligible, scored; columns are as the offer's. */
 struct hp_pool {
     const struct hp_offer *offer;
     const struct hp_shopper *shopper;
-    struct hp_scores scores;
-    const uint8_t *marks; /* by shelf: what the user and the wish say of it */
-    struct hp_pool_item {
-        int32_t price;
-        int32_t gain;
-        uint32_t shelf;
-        int32_t category;
-    } * items; /* by item id */
-    size_t count;
-    int64_t mean_gain; /* of the best 20 */
+    struct hp_scores scores; /* gains of what is not eligible are 0 */
+    const uint8_t *marks;    /* what the user and the wish say of it */
+    size_t count;            /* eligible */
+    int64_t mean_gain;       /* of the best 20 */
 };
 
 void hp_pool_fill(const struct hp_offer *offer, const struct hp_shopper *shopper,

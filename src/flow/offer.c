@@ -3,6 +3,92 @@
 
 #include <pthread.h>
 
+/* ---- columns ------------------------------------------------------------------------------
+ */
+
+struct priced {
+    int32_t price;
+    uint32_t shelf;
+};
+
+static int
+by_price(const void *a, const void *b)
+{
+    const struct priced *left = a;
+    const struct priced *right = b;
+
+    if (left->price != right->price)
+        return left->price < right->price ? -1 : 1;
+    return (left->shelf > right->shelf) - (left->shelf < right->shelf);
+}
+
+static void
+fill_orders(struct hp_offer *offer)
+{
+    size_t count = offer->catalogue->count;
+    size_t categories = hp_assortment_category_count(offer->assortment);
+    const int32_t *category_of = hp_assortment_categories(offer->assortment);
+    struct priced *sorted = hp_alloc((count + 1) * sizeof(*sorted));
+    uint32_t *next = hp_alloc((categories + 1) * sizeof(*next));
+
+    for (size_t i = 0; i < count; i++) {
+        sorted[i] = (struct priced){offer->prices[i], (uint32_t)i};
+        offer->starts[category_of[i] + 1]++;
+    }
+    for (size_t c = 0; c < categories; c++) {
+        offer->starts[c + 1] += offer->starts[c];
+        next[c] = offer->starts[c];
+    }
+    qsort(sorted, count, sizeof(*sorted), by_price);
+    for (size_t i = 0; i < count; i++) {
+        offer->by_price[i] = sorted[i].shelf;
+        offer->of_category[next[category_of[sorted[i].shelf]]++] = sorted[i].shelf;
+    }
+    free(next);
+    free(sorted);
+}
+
+void
+hp_offer_fill(struct hp_offer *offer)
+{
+    const struct hp_catalogue *catalogue = offer->catalogue;
+    size_t count = catalogue->count;
+    size_t categories = hp_assortment_category_count(offer->assortment);
+
+    offer->prices = hp_alloc((count + 1) * sizeof(*offer->prices));
+    offer->absent = hp_alloc((count + 1) * sizeof(*offer->absent));
+    offer->allergens = hp_alloc((count + 1) * sizeof(*offer->allergens));
+    offer->diets = hp_alloc((count + 1) * sizeof(*offer->diets));
+    offer->by_price = hp_alloc((count + 1) * sizeof(*offer->by_price));
+    offer->of_category = hp_alloc((count + 1) * sizeof(*offer->of_category));
+    offer->starts = hp_alloc((categories + 2) * sizeof(*offer->starts));
+    for (size_t i = 0; i < count; i++) {
+        const struct hp_shelf *shelf = catalogue->shelves[i];
+        const struct hp_item_rules *rules = &shelf->rules;
+
+        offer->prices[i] = (int32_t)shelf->item.price_minor;
+        offer->absent[i] = shelf->vanished || rules->quantity_max <= 0;
+        offer->allergens[i] = rules->allergens.known ? rules->allergens.mask : UINT64_MAX;
+        offer->diets[i] = rules->diets;
+    }
+    fill_orders(offer);
+}
+
+void
+hp_offer_release_columns(struct hp_offer *offer)
+{
+    free(offer->prices);
+    free(offer->absent);
+    free(offer->allergens);
+    free(offer->diets);
+    free(offer->by_price);
+    free(offer->of_category);
+    free(offer->starts);
+}
+
+/* ---- the newest ---------------------------------------------------------------------------
+ */
+
 struct held {
     struct hp_offer offer; /* first, so that the one is the other */
     size_t holders;
@@ -35,7 +121,7 @@ drop(struct hp_offers *offers, struct held *held)
     if (!held || --held->holders)
         return;
     hp_assortment_free(held->offer.assortment);
-    free(held->offer.items);
+    hp_offer_release_columns(&held->offer);
     hp_model_snapshot_release(held->offer.model);
     hp_catalogue_release(offers->catalogue, held->offer.catalogue);
     free(held);
@@ -51,23 +137,6 @@ hp_offers_free(struct hp_offers *offers)
     free(offers);
 }
 
-static void
-fill_items(struct hp_offer *offer)
-{
-    const struct hp_catalogue *catalogue = offer->catalogue;
-    const int32_t *categories = hp_assortment_categories(offer->assortment);
-
-    offer->items = hp_alloc((catalogue->count + 1) * sizeof(*offer->items));
-    for (size_t i = 0; i < catalogue->count; i++) {
-        const struct hp_shelf *shelf = catalogue->shelves[i];
-
-        offer->items[i] = (struct hp_offer_item){
-            .price = shelf->item.price_minor, .category = categories[i], .rules = shelf->rules};
-        if (shelf->vanished)
-            offer->items[i].rules.quantity_max = 0;
-    }
-}
-
 /* Takes both snapshots; who is like whom comes from the one before where that still holds. */
 static struct held *
 join(const struct hp_offers *offers, const struct hp_catalogue *catalogue,
@@ -81,7 +150,7 @@ join(const struct hp_offers *offers, const struct hp_catalogue *catalogue,
         .model = model,
         .assortment = hp_assortment_renew(
             previous ? previous->offer.assortment : NULL, catalogue, model, offers->rate)};
-    fill_items(&held->offer);
+    hp_offer_fill(&held->offer);
     return held;
 }
 

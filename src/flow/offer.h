@@ -1,7 +1,6 @@
 /*
  * flow/offer.h - what boxes are made from at one moment: a catalogue snapshot, a model
- * snapshot, and both joined, with what every user's masks and prices ask of an item side by
- * side.
+ * snapshot, and both joined, with what every user's masks and prices ask of an item in columns.
  *
  * The newest offer is kept and shared until either snapshot is replaced, so that joining costs
  * once per snapshot and not once per user.
@@ -15,18 +14,24 @@
 
 #include "flow/score.h"
 
-struct hp_offer_item {          /* as catalogue->shelves */
-    int64_t price;              /* minor units */
-    int32_t category;           /* number in the assortment */
-    struct hp_item_rules rules; /* quantity_max 0: vanished, or not for sale */
-};
-
 struct hp_offer {
     const struct hp_catalogue *catalogue;
     struct hp_model_snapshot *model;
     struct hp_assortment *assortment;
-    struct hp_offer_item *items;
+    /* Columns, as catalogue->shelves: */
+    int32_t *prices;     /* minor units */
+    uint8_t *absent;     /* 1: vanished, or not for sale */
+    uint64_t *allergens; /* all ones: not known */
+    uint64_t *diets;
+    /* Shelves by price, ties by index: all of them, and those of each category. */
+    uint32_t *by_price;
+    uint32_t *of_category; /* category c's are [starts[c], starts[c + 1]) of it */
+    uint32_t *starts;
 };
+
+/* Fills the columns from the three above; the release is for the columns alone. */
+void hp_offer_fill(struct hp_offer *offer);
+void hp_offer_release_columns(struct hp_offer *offer);
 
 struct hp_offers; /* keeps the newest */
 

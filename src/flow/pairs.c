@@ -2,8 +2,7 @@
  * flow/pairs.c - in-box weights among candidates.
  *
  * Each candidate's row is walked once (60 partners at most); partners that are candidates too
- * leave a note with the smaller of the two. A second walk adds up the two notes of a pair. 200
- * candidates: about 20 µs.
+ * leave a note with the smaller of the two, where the two notes of a pair add up.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -13,43 +12,85 @@
 #define MOST_PART  5
 
 struct note {
-    uint32_t other; /* the greater of the two; of all notes of the smaller one */
-    uint32_t weight;
+    uint16_t low; /* places among candidates */
+    uint16_t high;
+    uint16_t weight;
 };
+static_assert(HP_PACK_ITEMS_MAX <= UINT16_MAX, "a place fits a note");
 
 struct notes {
     const struct hp_assortment *assortment;
     const struct hp_candidates *candidates;
     size_t count;
-    uint32_t *places; /* by index on the shelves: place among candidates + 1 */
-    uint32_t *starts; /* of each candidate's notes */
-    struct note *notes;
+    struct note *notes; /* a directed weight each */
+    size_t note_count;
+    uint32_t *starts; /* of those with the same `low`, in `sorted` */
+    struct note *sorted;
 };
 
-/* Calls for each directed weight: counts when `notes` is NULL, else writes. */
-static void
-walk(struct notes *notes, uint32_t *next)
+static struct hp_model_links
+links_of(const struct notes *notes, size_t place)
 {
-    const struct hp_model_snapshot *model = hp_assortment_model(notes->assortment);
+    return hp_model_snapshot_goes_with(hp_assortment_model(notes->assortment),
+        hp_assortment_number(notes->assortment, notes->candidates->items[place].index));
+}
 
-    for (uint32_t i = 0; i < notes->count; i++) {
-        struct hp_model_links links = hp_model_snapshot_goes_with(
-            model, hp_assortment_number(notes->assortment, notes->candidates->items[i].index));
+/* Candidates by number of the model: place + 1, or 0. */
+static uint16_t *
+number_places(const struct notes *notes, struct hp_arena *arena)
+{
+    size_t numbers = hp_model_snapshot_numbers(hp_assortment_model(notes->assortment));
+    uint16_t *places = HP_ARENA_ARRAY(arena, numbers + 1, uint16_t);
+
+    for (size_t i = 0; i < notes->count; i++) {
+        uint32_t number =
+            hp_assortment_number(notes->assortment, notes->candidates->items[i].index);
+
+        if (number < numbers)
+            places[number] = (uint16_t)(i + 1);
+    }
+    return places;
+}
+
+static void
+take_notes(struct notes *notes, struct hp_arena *arena)
+{
+    const uint16_t *places = number_places(notes, arena);
+    size_t room = 0;
+
+    for (size_t i = 0; i < notes->count; i++)
+        room += links_of(notes, i).count;
+    notes->notes = HP_ARENA_ARRAY(arena, room, struct note);
+    for (size_t i = 0; i < notes->count; i++) {
+        struct hp_model_links links = links_of(notes, i);
 
         for (size_t k = 0; k < links.count; k++) {
-            uint32_t index = hp_assortment_of_number(notes->assortment, links.items[k]);
-            uint32_t j = index == HP_NO_INDEX ? 0 : notes->places[index];
-            uint32_t low;
+            size_t j = places[links.items[k]];
 
             if (j-- == 0)
                 continue;
-            low = i < j ? i : j;
-            if (notes->notes)
-                notes->notes[next[low]++] = (struct note){i < j ? j : i, links.weights[k]};
-            else
-                next[low + 1]++;
+            notes->notes[notes->note_count++] = (struct note){
+                (uint16_t)(i < j ? i : j), (uint16_t)(i < j ? j : i), links.weights[k]};
         }
     }
+}
+
+/* By their low end, in the order they were taken. */
+static void
+sort_notes(struct notes *notes, struct hp_arena *arena)
+{
+    uint32_t *next = HP_ARENA_ARRAY(arena, notes->count + 1, uint32_t);
+
+    notes->starts = HP_ARENA_ARRAY(arena, notes->count + 1, uint32_t);
+    notes->sorted = HP_ARENA_ARRAY(arena, notes->note_count, struct note);
+    for (size_t at = 0; at < notes->note_count; at++)
+        notes->starts[notes->notes[at].low + 1]++;
+    for (size_t i = 0; i < notes->count; i++) {
+        notes->starts[i + 1] += notes->starts[i];
+        next[i] = notes->starts[i];
+    }
+    for (size_t at = 0; at < notes->note_count; at++)
+        notes->sorted[next[notes->notes[at].low]++] = notes->notes[at];
 }
 
 static int64_t
@@ -69,15 +110,16 @@ add_up(const struct notes *notes, struct hp_arena *arena, struct hp_pack_pair *p
     size_t count = 0;
 
     for (uint32_t i = 0; i < notes->count; i++) {
-        for (uint32_t at = notes->starts[i]; at < notes->starts[i + 1]; at++)
-            sums[notes->notes[at].other] += notes->notes[at].weight;
-        for (uint32_t at = notes->starts[i]; at < notes->starts[i + 1]; at++) {
-            uint32_t other = notes->notes[at].other;
-            int64_t weight = weight_of(mean, sums[other]);
+        const struct note *end = notes->sorted + notes->starts[i + 1];
 
-            sums[other] = 0;
+        for (const struct note *at = notes->sorted + notes->starts[i]; at < end; at++)
+            sums[at->high] += at->weight;
+        for (const struct note *at = notes->sorted + notes->starts[i]; at < end; at++) {
+            int64_t weight = weight_of(mean, sums[at->high]);
+
+            sums[at->high] = 0;
             if (weight > mean / LEAST_PART && count < HP_PACK_PAIRS_MAX)
-                pairs[count++] = (struct hp_pack_pair){i, other, weight};
+                pairs[count++] = (struct hp_pack_pair){i, at->high, weight};
         }
     }
     return count;
@@ -88,20 +130,11 @@ hp_pairs_make(const struct hp_assortment *assortment, const struct hp_candidates
     size_t count, struct hp_arena *arena, const struct hp_pack_pair **pairs)
 {
     struct notes notes = {.assortment = assortment, .candidates = candidates, .count = count};
-    uint32_t *next = HP_ARENA_ARRAY(arena, count + 1, uint32_t);
     struct hp_pack_pair *made;
 
-    notes.places = HP_ARENA_ARRAY(arena, hp_assortment_size(assortment) + 1, uint32_t);
-    notes.starts = HP_ARENA_ARRAY(arena, count + 1, uint32_t);
-    for (uint32_t i = 0; i < count; i++)
-        notes.places[candidates->items[i].index] = i + 1;
-    walk(&notes, notes.starts);
-    for (size_t i = 0; i < count; i++)
-        notes.starts[i + 1] += notes.starts[i];
-    memcpy(next, notes.starts, (count + 1) * sizeof(*next));
-    notes.notes = HP_ARENA_ARRAY(arena, notes.starts[count] + 1, struct note);
-    walk(&notes, next);
-    made = HP_ARENA_ARRAY(arena, notes.starts[count] + 1, struct hp_pack_pair);
+    take_notes(&notes, arena);
+    sort_notes(&notes, arena);
+    made = HP_ARENA_ARRAY(arena, notes.note_count, struct hp_pack_pair);
     *pairs = made;
     return add_up(&notes, arena, made);
 }

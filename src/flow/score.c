@@ -22,6 +22,7 @@
 #include "flow/score.h"
 
 #include "base/hash.h"
+#include "base/wide.h"
 #include "domain/instant.h"
 #include "flow/items.h"
 #include "model/content.h"
@@ -37,6 +38,7 @@
 #define COLD_USERS     10   /* an item with as many borrows nothing */
 #define WARM_USERS     5
 #define BORROW_FROM    10
+#define PUSH_COSTS     3                    /* to add to a borrower, against to ask a lender */
 #define HAD_NEIGHBOUR  ((3 << E_BITS) / 20) /* 0.15 */
 #define LIKED_CATEGORY 1
 #define LIKED_TAG      2
@@ -82,7 +84,9 @@ struct hp_assortment {
     int32_t *habits;
     struct cold *colds;
     size_t cold_count;
-    uint32_t *lenders; /* numbers in the model */
+    uint32_t *lenders;   /* indexes */
+    uint32_t *borrowers; /* in `colds`; of shelf i: [borrowed[i], borrowed[i + 1]) */
+    uint32_t *borrowed;
     struct hp_items categories;
     struct hp_items tags;
     struct likeness *likeness;
@@ -251,29 +255,49 @@ static void
 fill_cold(struct hp_assortment *assortment)
 {
     const struct hp_content *content = &assortment->likeness->content;
-    size_t used = 0;
+    uint32_t used = 0;
 
     for (size_t i = 0; i < content->count; i++) {
-        uint32_t number = assortment->number_of[i];
-        int64_t users = hp_model_snapshot_item(assortment->model, number).users;
         struct cold *cold = &assortment->colds[assortment->cold_count];
 
-        if (users >= COLD_USERS)
+        if (assortment->items[i].users >= COLD_USERS)
             continue;
-        *cold = (struct cold){(uint32_t)i, (uint32_t)users, (uint32_t)used, 0};
+        *cold = (struct cold){(uint32_t)i, (uint32_t)assortment->items[i].users, used, 0};
         for (size_t k = 0; k < HP_CONTENT_NEAREST && cold->count < BORROW_FROM; k++) {
             uint32_t other = content->nearest[i * HP_CONTENT_NEAREST + k];
 
             if (other == HP_CONTENT_NOBODY)
                 break;
-            other = assortment->number_of[other];
-            if (hp_model_snapshot_item(assortment->model, other).users < WARM_USERS)
+            if (assortment->items[other].users < WARM_USERS)
                 continue;
             assortment->lenders[used++] = other;
             cold->count++;
         }
         assortment->cold_count += cold->count > 0;
     }
+}
+
+/* The same from the other side. */
+static void
+fill_borrowers(struct hp_assortment *assortment)
+{
+    const struct cold *colds = assortment->colds;
+    size_t count = assortment->count;
+    uint32_t *next = hp_alloc((count + 1) * sizeof(*next));
+
+    for (size_t c = 0; c < assortment->cold_count; c++)
+        for (uint32_t k = 0; k < colds[c].count; k++)
+            assortment->borrowed[assortment->lenders[colds[c].from + k] + 1]++;
+    for (size_t i = 0; i < count; i++) {
+        assortment->borrowed[i + 1] += assortment->borrowed[i];
+        next[i] = assortment->borrowed[i];
+    }
+    assortment->borrowers =
+        hp_alloc((assortment->borrowed[count] + 1) * sizeof(*assortment->borrowers));
+    for (size_t c = 0; c < assortment->cold_count; c++)
+        for (uint32_t k = 0; k < colds[c].count; k++)
+            assortment->borrowers[next[assortment->lenders[colds[c].from + k]]++] = (uint32_t)c;
+    free(next);
 }
 
 static void
@@ -304,12 +328,14 @@ hp_assortment_renew(const struct hp_assortment *previous, const struct hp_catalo
     assortment->habits = hp_alloc(room * sizeof(*assortment->habits));
     assortment->colds = hp_alloc(room * sizeof(*assortment->colds));
     assortment->lenders = hp_alloc(room * BORROW_FROM * sizeof(*assortment->lenders));
+    assortment->borrowed = hp_alloc((room + 1) * sizeof(*assortment->borrowed));
     assortment->of_number = hp_alloc((assortment->numbers + 1) * sizeof(uint32_t));
     assortment->count = catalogue->count;
     fill_slots(assortment);
     fill_columns(assortment);
     assortment->likeness = likeness_of(catalogue, previous);
     fill_cold(assortment);
+    fill_borrowers(assortment);
     fill_fresh(assortment);
     return assortment;
 }
@@ -339,6 +365,8 @@ hp_assortment_free(struct hp_assortment *assortment)
     free(assortment->habits);
     free(assortment->colds);
     free(assortment->lenders);
+    free(assortment->borrowers);
+    free(assortment->borrowed);
     free(assortment);
 }
 
@@ -417,7 +445,8 @@ struct scoring {
     const struct hp_score_query *query;
     struct hp_arena *arena;
     struct hp_scores *scores;
-    int32_t *history; /* e, by number, and a zero for those without */
+    int32_t *history; /* e, by index */
+    size_t links;     /* that were added to it */
     double *priors;
     uint8_t *likes;
 };
@@ -491,14 +520,21 @@ collect_past(struct scoring *scoring)
 static void
 add_history(struct scoring *scoring)
 {
+    const struct hp_assortment *assortment = scoring->assortment;
+
     for (size_t i = 0; i < scoring->scores->past_count; i++) {
         const struct hp_past *past = &scoring->scores->past[i];
         struct hp_model_links links =
-            hp_model_snapshot_speaks_for(scoring->assortment->model, past->number);
+            hp_model_snapshot_speaks_for(assortment->model, past->number);
 
-        for (size_t k = 0; k < links.count && past->fresh; k++)
-            scoring->history[links.items[k]] +=
-                (int32_t)((uint32_t)links.weights[k] * past->fresh >> 9);
+        scoring->links += links.count;
+        for (size_t k = 0; k < links.count && past->fresh; k++) {
+            uint32_t index = assortment->of_number[links.items[k]];
+
+            if (index != HP_NO_INDEX)
+                scoring->history[index] +=
+                    (int32_t)((uint32_t)links.weights[k] * past->fresh >> 9);
+        }
     }
 }
 
@@ -516,44 +552,108 @@ like_weight(const struct hp_assortment *assortment)
     return (double)(assortment->constants->like_weight_millis * MILLIS);
 }
 
-static void
+HP_WIDE static void
 fill_priors(struct scoring *scoring)
 {
     const struct hp_assortment *assortment = scoring->assortment;
+    const int32_t *history = scoring->history;
+    const int32_t *trends = assortment->trends;
+    double *priors = scoring->priors;
     double weight = history_weight(assortment);
-    size_t numbers = assortment->numbers;
+    size_t count = assortment->count;
 
-    for (size_t i = 0; i < assortment->count; i++) {
-        uint32_t number = assortment->number_of[i];
-        int32_t history = scoring->history[number < numbers ? number : numbers];
+    for (size_t i = 0; i < count; i++)
+        priors[i] = (double)history[i] * weight + (double)trends[i];
+}
 
-        scoring->priors[i] = (double)history * weight + (double)assortment->trends[i];
+/* A short past: each item it speaks for goes to its borrowers. Clears marks as it goes. */
+static void
+lend_out(const struct scoring *scoring, uint32_t index, int32_t *marks, int64_t *lent)
+{
+    const struct hp_assortment *assortment = scoring->assortment;
+    int32_t amount = marks[index];
+
+    marks[index] = 0;
+    for (uint32_t at = assortment->borrowed[index];
+         amount && at < assortment->borrowed[index + 1]; at++)
+        lent[assortment->borrowers[at]] += amount;
+}
+
+static void
+lend_by_past(const struct scoring *scoring, int32_t *marks, int64_t *lent)
+{
+    const struct hp_assortment *assortment = scoring->assortment;
+
+    for (size_t i = 0; i < scoring->scores->past_count; i++) {
+        const struct hp_past *past = &scoring->scores->past[i];
+        struct hp_model_links links =
+            hp_model_snapshot_speaks_for(assortment->model, past->number);
+
+        if (past->index != HP_NO_INDEX)
+            lend_out(scoring, past->index, marks, lent);
+        for (size_t k = 0; k < links.count; k++)
+            if (assortment->of_number[links.items[k]] != HP_NO_INDEX)
+                lend_out(scoring, assortment->of_number[links.items[k]], marks, lent);
     }
 }
 
-/* Marks what the user had, for the neighbours; nobody reads e for itself after this. */
+/* A long past: each borrower asks its lenders. */
+HP_WIDE static void
+lend_by_borrower(const struct scoring *scoring, const int32_t *marks, int64_t *lent)
+{
+    const struct hp_assortment *assortment = scoring->assortment;
+
+    for (size_t i = 0; i < assortment->cold_count; i++) {
+        const struct cold *cold = &assortment->colds[i];
+        const uint32_t *lenders = assortment->lenders + cold->from;
+        uint32_t count = cold->count;
+        int64_t sum = 0;
+
+        for (uint32_t k = 0; k < count; k++)
+            sum += marks[lenders[k]];
+        lent[i] = sum;
+    }
+}
+
+/* What the lenders of each cold item have together: e, and a mark for what the user had. */
+static const int64_t *
+lend(const struct scoring *scoring)
+{
+    const struct hp_assortment *assortment = scoring->assortment;
+    const struct hp_scores *scores = scoring->scores;
+    int64_t *lent = HP_ARENA_ARRAY(scoring->arena, assortment->cold_count, int64_t);
+    int32_t *marks = HP_ARENA_ARRAY(scoring->arena, assortment->count, int32_t);
+
+    memcpy(marks, scoring->history, assortment->count * sizeof(*marks));
+    for (size_t i = 0; i < scores->past_count; i++)
+        if (scores->past[i].index != HP_NO_INDEX)
+            marks[scores->past[i].index] += HAD_NEIGHBOUR;
+    if (PUSH_COSTS * scoring->links < assortment->count)
+        lend_by_past(scoring, marks, lent);
+    else
+        lend_by_borrower(scoring, marks, lent);
+    return lent;
+}
+
 static void
 borrow(struct scoring *scoring)
 {
     const struct hp_assortment *assortment = scoring->assortment;
     double share = (double)assortment->constants->content_users;
     double weight = history_weight(assortment);
-    struct hp_scores *scores = scoring->scores;
+    const int64_t *lent;
 
-    if (scores->past_count == 0 || share <= 0)
+    if (scoring->scores->past_count == 0 || share <= 0 || assortment->cold_count == 0)
         return;
-    for (size_t i = 0; i < scores->past_count; i++)
-        if (scores->past[i].number < assortment->numbers)
-            scoring->history[scores->past[i].number] += HAD_NEIGHBOUR;
+    lent = lend(scoring);
     for (size_t i = 0; i < assortment->cold_count; i++) {
         const struct cold *cold = &assortment->colds[i];
-        double own = scoring->priors[cold->index] - (double)assortment->trends[cold->index];
         double users = (double)cold->users;
-        int64_t sum = 0;
+        double own = (double)scoring->history[cold->index] * weight;
 
-        for (uint32_t k = 0; k < cold->count; k++)
-            sum += scoring->history[assortment->lenders[cold->from + k]];
-        own = users * own + share * ((double)sum * weight / BORROW_FROM);
+        if (lent[i] == 0 && scoring->history[cold->index] == 0)
+            continue;
+        own = users * own + share * ((double)lent[i] * weight / BORROW_FROM);
         scoring->priors[cold->index] =
             own / (users + share) + (double)assortment->trends[cold->index];
     }
@@ -596,6 +696,18 @@ static void
 halve(int32_t *gain)
 {
     *gain = *gain > 1 ? *gain / 2 : 1;
+}
+
+HP_WIDE static void
+fill_gains(struct scoring *scoring)
+{
+    struct hp_rate rate = scoring->scores->rate;
+    int32_t *gains = scoring->scores->gains;
+    const double *priors = scoring->priors;
+    size_t count = scoring->scores->count;
+
+    for (size_t i = 0; i < count; i++)
+        gains[i] = hp_rate_gain(&rate, 0, priors[i]);
 }
 
 static void
@@ -651,7 +763,8 @@ hp_scores_make(const struct hp_assortment *assortment, const struct hp_score_que
     struct hp_arena *arena, struct hp_scores *scores)
 {
     size_t count = assortment->count;
-    struct scoring scoring = {assortment, query, arena, scores, NULL, NULL, NULL};
+    struct scoring scoring = {
+        .assortment = assortment, .query = query, .arena = arena, .scores = scores};
 
     *scores = (struct hp_scores){.count = count};
     scores->rate = hp_rate_of(query->aggregate->order_count, assortment->constants);
@@ -659,15 +772,14 @@ hp_scores_make(const struct hp_assortment *assortment, const struct hp_score_que
         scores->rate.habit = 0;
     scores->gains = HP_ARENA_ARRAY(arena, count, int32_t);
     scoring.priors = HP_ARENA_ARRAY(arena, count, double);
-    scoring.history = HP_ARENA_ARRAY(arena, assortment->numbers + 1, int32_t);
+    scoring.history = HP_ARENA_ARRAY(arena, count, int32_t);
     scores->priors = scoring.priors;
     collect_past(&scoring);
     add_history(&scoring);
     fill_priors(&scoring);
     borrow(&scoring);
     add_likes(&scoring);
-    for (size_t i = 0; i < count; i++)
-        scores->gains[i] = hp_rate_gain(&scores->rate, 0, scoring.priors[i]);
+    fill_gains(&scoring);
     add_habit(&scoring);
     subtract_dislikes(&scoring);
     scores->likes = scoring.likes;

@@ -199,8 +199,8 @@ remove_leftovers(const char *path)
 }
 
 /*
- * Filters and indexes are cut into small parts: whole, the filter of a file of a million keys is
- * larger than a shard of the cache, is never kept, and every lookup reads it again.
+ * Filters and indexes are cut into small parts: whole, the filter of a file of a million keys
+ * is larger than a shard of the cache, is never kept, and every lookup reads it again.
  */
 static void
 set_tables(rocksdb_options_t *options, size_t cache_bytes)

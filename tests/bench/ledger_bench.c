@@ -218,7 +218,7 @@ measure_orders(struct bench *bench, struct hp_events *events)
 {
     int64_t trickled[TRICKLE];
     struct hp_arena arena = {0};
-    struct hp_event event;
+    struct hp_file_event event;
     size_t total = hp_events_count_of(events, HP_RECORD_ORDER);
     size_t slow = total > TRICKLE ? TRICKLE : total / 2;
     size_t count = 0;
@@ -322,7 +322,7 @@ measure_pairs(const char *state, struct hp_events *events)
     struct hp_buffer path = {0};
     struct hp_arena arena = {0};
     struct hp_arena scratch = {0};
-    struct hp_event event;
+    struct hp_file_event event;
     struct hp_error error;
     struct hp_kv *kv;
     size_t user_count = 0;

@@ -19,6 +19,8 @@
 #include "broker/broker_memory.h"
 #include "domain/instant.h"
 #include "domain/limits.h"
+#include "flow/candidates.h"
+#include "flow/pairs.h"
 #include "flow/score.h"
 #include "flow/solve.h"
 #include "ledger/partial.h"
@@ -29,7 +31,7 @@
 #define WINDOW_DAYS   45
 #define TOP           20
 #define COLD_ITEMS    300
-#define ROUNDS        501
+#define ROUNDS        2001
 #define PAST_ITEMS    100
 #define MADE_UP       10000
 #define MADE_UP_USERS 20000
@@ -196,7 +198,7 @@ read_shop(struct shop *shop, const char *path)
     struct hp_events_options options = {.path = path, .now_ms = INT64_MAX / 4};
     struct hp_events *events = NULL;
     struct hp_error error = {0};
-    struct hp_event event;
+    struct hp_file_event event;
     size_t room;
     size_t count = 0;
 
@@ -851,16 +853,40 @@ by_number(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
+struct timing {
+    const char *what;
+    double times[ROUNDS];
+};
+
+static void
+print_timing(struct timing *timing)
+{
+    qsort(timing->times, ROUNDS, sizeof(*timing->times), by_number);
+    printf("  %-44s p50 %6.1f us  p99 %6.1f us\n", timing->what,
+        timing->times[ROUNDS / 2] * 1e6, timing->times[ROUNDS * 99 / 100] * 1e6);
+}
+
+/* One user from the aggregate to what the optimiser sees. */
 static void
 scoring_costs(const struct shop *shop, const struct model *model, int64_t now)
 {
+    static struct timing scored = {.what = "scores alone"};
+    static struct timing chosen = {.what = "masks, scores and the choice of candidates"};
+    static struct timing paired = {.what = "the same, and pair weights of the chosen"};
     struct hp_user_item items[PAST_ITEMS] = {{.orders = 0}};
-    const struct hp_aggregate aggregate = {
-        .order_count = 20, .items = items, .item_count = PAST_ITEMS};
-    double times[ROUNDS];
+    struct hp_shopper shopper = {
+        .aggregate = {.order_count = 20, .items = items, .item_count = PAST_ITEMS}};
+    struct hp_wish wish = {.budget_max = 150000, .items_min = 3, .items_max = 12, .boxes = 3};
+    struct hp_offer offer = {.catalogue = &shop->catalogue,
+        .model = model->snapshot,
+        .assortment = model->assortment};
     struct hp_arena arena = {0};
+    struct hp_candidates candidates;
+    const struct hp_pack_pair *pairs;
     struct hp_scores scores;
+    struct hp_pool pool;
 
+    hp_offer_fill(&offer);
     for (size_t i = 0; i < PAST_ITEMS; i++)
         items[i] = (struct hp_user_item){
             .item_id = shop->list[i * (shop->catalogue.count / PAST_ITEMS)]->item.item_id,
@@ -870,15 +896,26 @@ scoring_costs(const struct shop *shop, const struct model *model, int64_t now)
         double began = processor_seconds();
 
         hp_scores_make(model->assortment,
-            &(struct hp_score_query){.aggregate = &aggregate, .now = now}, &arena, &scores);
-        times[i] = processor_seconds() - began;
+            &(struct hp_score_query){.aggregate = &shopper.aggregate, .now = now}, &arena,
+            &scores);
+        scored.times[i] = processor_seconds() - began;
+        hp_arena_clear(&arena);
+        began = processor_seconds();
+        hp_pool_fill(&offer, &shopper, &wish, now, &arena, &pool);
+        hp_candidates_choose(&pool, &wish, &arena, &candidates);
+        chosen.times[i] = processor_seconds() - began;
+        hp_pairs_make(model->assortment, &candidates, candidates.count, &arena, &pairs);
+        paired.times[i] = processor_seconds() - began;
         hp_arena_clear(&arena);
     }
-    qsort(times, ROUNDS, sizeof(*times), by_number);
-    printf("score a user with %d items of the past, %zu on the shelves: %.1f us\n", PAST_ITEMS,
-        shop->catalogue.count, times[ROUNDS / 2] * 1e6);
+    printf("a user with %d items of the past, %zu on the shelves:\n", PAST_ITEMS,
+        shop->catalogue.count);
+    print_timing(&scored);
+    print_timing(&chosen);
+    print_timing(&paired);
     printf("model memory an item: %.0f bytes\n",
         (double)hp_model_snapshot_bytes(model->snapshot) / (double)shop->catalogue.count);
+    hp_offer_release_columns(&offer);
     hp_arena_release(&arena);
 }
 

@@ -71,7 +71,7 @@ static void
 files_are_merged_by_time_then_by_line(void **state)
 {
     struct hp_events *events;
-    struct hp_event event;
+    struct hp_file_event event;
     struct hp_arena arena = {0};
     struct hp_buffer seen = {0};
 
