@@ -4,6 +4,7 @@
 #include <stdalign.h>
 #include <stdarg.h>
 
+#define FIRST_SIZE ((size_t)1 << 10) /* an arena of one small thing stays small */
 #define CHUNK_SIZE ((size_t)64 << 10)
 #define KEEP_SIZE  ((size_t)1 << 20)
 
@@ -53,9 +54,12 @@ hp_arena_clear(struct hp_arena *arena)
 static struct hp_arena_chunk *
 chunk_new(struct hp_arena *arena, size_t size)
 {
-    size_t capacity = size > CHUNK_SIZE ? size : CHUNK_SIZE;
-    struct hp_arena_chunk *chunk = malloc(sizeof(*chunk) + capacity);
+    size_t usual = arena->current ? 2 * arena->current->size : FIRST_SIZE;
+    size_t capacity = usual < CHUNK_SIZE ? usual : CHUNK_SIZE;
+    struct hp_arena_chunk *chunk;
 
+    capacity = size > capacity ? size : capacity;
+    chunk = malloc(sizeof(*chunk) + capacity);
     if (!chunk)
         hp_die("out of memory: arena chunk of %zu bytes", capacity);
     chunk->size = capacity;

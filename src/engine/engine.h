@@ -162,6 +162,8 @@ int64_t hp_task_lag(const struct hp_task *task);
 
 struct hp_task *hp_step_task(struct hp_step *step);
 struct hp_arena *hp_step_arena(struct hp_step *step); /* cleared when the step is done */
+/* Cleared by this very call: for large work of which nothing is needed at the next one. */
+struct hp_arena *hp_step_scratch(struct hp_step *step);
 /* Lives to the end of the transaction. */
 struct hp_arena *hp_step_txn_arena(struct hp_step *step);
 HP_MUST_CHECK enum hp_status hp_step_get(struct hp_step *step, uint8_t store,

@@ -106,6 +106,7 @@ struct hp_staged_send {
 struct hp_step {
     struct hp_task *task;
     struct hp_arena arena;
+    struct hp_arena scratch;
     struct hp_table staged;
     struct hp_staged_send *sends;
     struct hp_staged_send **last_send;

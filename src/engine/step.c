@@ -49,6 +49,7 @@ void
 hp_step_release(struct hp_step *step)
 {
     hp_arena_release(&step->arena);
+    hp_arena_release(&step->scratch);
     hp_buffer_release(&step->key);
 }
 
@@ -130,6 +131,13 @@ struct hp_arena *
 hp_step_arena(struct hp_step *step)
 {
     return &step->arena;
+}
+
+struct hp_arena *
+hp_step_scratch(struct hp_step *step)
+{
+    hp_arena_clear(&step->scratch);
+    return &step->scratch;
 }
 
 struct hp_arena *

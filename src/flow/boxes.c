@@ -568,7 +568,7 @@ hp_boxes_make(const struct hp_box_order *order, struct hp_recommendation *recomm
     const struct hp_wish *wish = order->wish;
     const char *contradiction =
         wish->contradiction ? wish->contradiction : mix_contradiction(&wish->mix);
-    struct work work = {.order = order, .arena = hp_step_arena(order->step)};
+    struct work work = {.order = order, .arena = hp_step_scratch(order->step)};
     struct hp_candidates chosen;
     struct hp_candidates all;
     struct hp_pool pool;

@@ -26,7 +26,8 @@ struct hp_box_order {
 
 /*
  * Fills status, window, boxes or advice, times, as_of: everything but ids, revision, cause and
- * request. `families` (may be NULL) gets those of each box, for the standing row.
+ * request. `families` (may be NULL) gets those of each box, for the standing row. Both are good
+ * until the next boxes are made in the same step.
  */
 void hp_boxes_make(const struct hp_box_order *order, struct hp_recommendation *recommendation,
     struct hp_strings *families);
