@@ -1,7 +1,7 @@
 /*
  * flow/derive.c - what follows from a changed fact.
  *
- *     order, reaction --> its user is marked                            HP_STORE_TOUCHED
+ *     order, reaction --> its user is marked, of a kept past the fact   HP_STORE_TOUCHED
  *     marked user     --> aggregate of all his facts                    HP_STORE_AGGREGATE
  *                         H_u and shares against those before           HP_STORE_ROW_LOG
  *     standing boxes  --> items they hold                               HP_STORE_ITEM_USERS
@@ -12,7 +12,10 @@
  * the changelog or restoring all of it needs no other code: it marks users.
  *
  * A user's history is read once a transaction in which he changed: some tens of microseconds
- * for ordinary users, 0.1 s for one with 100,000 orders, however many of them came at once.
+ * for ordinary users. Long ones are kept in memory (flow/pasts.h), and then the changed facts
+ * are marked with what they were before, so that one more order does not cost the history. A
+ * mark is a derived row like others: it goes when its step fails, and says the same in a
+ * replay.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -33,22 +36,18 @@ bad_key(uint8_t store, struct hp_error *error)
 
 /* `key` is the user as one part. */
 static enum hp_status
-aggregate_of(struct hp_step *step, struct hp_bytes key, struct hp_bytes user,
-    struct hp_aggregate *aggregate, struct hp_error *error)
+read_history(struct hp_step *step, struct hp_bytes key, struct hp_history *history,
+    struct hp_error *error)
 {
-    struct hp_history history = {.arena = hp_step_arena(step), .error = error};
-    enum hp_status status = hp_step_scan(
-        step, HP_STORE_ORDER, key, (struct hp_bytes){0}, hp_history_order, &history, error);
+    enum hp_status status;
 
-    if (!status && !history.status)
+    *history = (struct hp_history){.arena = hp_step_arena(step), .error = error};
+    status = hp_step_scan(
+        step, HP_STORE_ORDER, key, (struct hp_bytes){0}, hp_history_order, history, error);
+    if (!status && !history->status)
         status = hp_step_scan(step, HP_STORE_REACTION, key, (struct hp_bytes){0},
-            hp_history_reaction, &history, error);
-    if (!status)
-        status = history.status;
-    if (status)
-        return status;
-    hp_history_aggregate(&history, user, aggregate);
-    return HP_OK;
+            hp_history_reaction, history, error);
+    return status ? status : history->status;
 }
 
 static enum hp_status
@@ -61,25 +60,6 @@ stored_aggregate(struct hp_step *step, struct hp_bytes key, struct hp_aggregate 
     if (status)
         return status;
     return hp_aggregate_decode(stored, hp_step_arena(step), aggregate, error);
-}
-
-enum hp_status
-hp_derive_aggregate(struct hp_step *step, struct hp_bytes user, struct hp_aggregate *aggregate,
-    struct hp_error *error)
-{
-    struct hp_buffer buffer = {0};
-    struct hp_bytes touched;
-    struct hp_bytes key;
-    enum hp_status status;
-
-    hp_key_part(&buffer, user);
-    key = hp_arena_copy(hp_step_arena(step), hp_buffer_bytes(&buffer));
-    hp_buffer_release(&buffer);
-    status = hp_step_get(step, HP_STORE_TOUCHED, key, &touched, error);
-    if (status)
-        return status;
-    return touched.data ? aggregate_of(step, key, user, aggregate, error)
-                        : stored_aggregate(step, key, aggregate, error);
 }
 
 /* ---- what changed, for the rows ---------------------------------------------------------- */
@@ -102,21 +82,16 @@ compare_heads(const void *a, const void *b)
 
 /* H_u as numbers, rising. */
 static enum hp_status
-numbers_of(struct hp_blocks *blocks, struct hp_step *step, const struct hp_aggregate *aggregate,
-    uint32_t *numbers, size_t *count, struct hp_error *error)
+numbers_of(struct hp_blocks *blocks, struct hp_step *step, const struct hp_past_view *view,
+    uint32_t *numbers, struct hp_error *error)
 {
     enum hp_status status = HP_OK;
 
-    *count = 0;
-    for (size_t i = 0; i < aggregate->item_count && !status; i++) {
-        if (!aggregate->items[i].sampled)
-            continue;
-        HP_ASSERT(*count < HP_SAMPLE_MAX);
-        status = hp_blocks_number(
-            blocks, step, aggregate->items[i].item_id, &numbers[(*count)++], error);
-    }
-    if (*count)
-        qsort(numbers, *count, sizeof(*numbers), compare_numbers);
+    HP_ASSERT(view->sample_count <= HP_SAMPLE_MAX);
+    for (size_t i = 0; i < view->sample_count && !status; i++)
+        status = hp_blocks_number(blocks, step, view->sample[i], &numbers[i], error);
+    if (view->sample_count)
+        qsort(numbers, view->sample_count, sizeof(*numbers), compare_numbers);
     return status;
 }
 
@@ -153,19 +128,14 @@ split(struct sets *sets, size_t old_count, size_t new_count, struct hp_row_chang
 }
 
 static enum hp_status
-head_changes(struct hp_blocks *blocks, struct hp_step *step, const struct hp_aggregate *before,
-    const struct hp_aggregate *after, struct sets *sets, struct hp_row_change *change,
+head_changes(struct hp_blocks *blocks, struct hp_step *step, const struct hp_past_view *before,
+    const struct hp_past_view *after, struct sets *sets, struct hp_row_change *change,
     struct hp_error *error)
 {
-    struct hp_arena *arena = hp_step_arena(step);
-    struct hp_shares old;
-    struct hp_shares new;
     struct hp_shares difference;
     enum hp_status status = HP_OK;
 
-    hp_shares_build(before, arena, &old);
-    hp_shares_build(after, arena, &new);
-    hp_shares_difference(&old, &new, arena, &difference);
+    hp_shares_difference(&before->shares, &after->shares, hp_step_arena(step), &difference);
     for (size_t i = 0; i < difference.count && !status; i++) {
         struct hp_row_head *head = &sets->heads[change->head_count++];
 
@@ -179,28 +149,260 @@ head_changes(struct hp_blocks *blocks, struct hp_step *step, const struct hp_agg
 }
 
 static enum hp_status
-log_change(struct hp_blocks *blocks, struct hp_step *step, const struct hp_aggregate *before,
-    const struct hp_aggregate *after, struct hp_error *error)
+log_change(struct hp_blocks *blocks, struct hp_step *step, const struct hp_past_view *before,
+    const struct hp_past_view *after, struct hp_error *error)
 {
     struct sets *sets = HP_ARENA_NEW(hp_step_arena(step), struct sets);
     struct hp_row_change change = {.kept = sets->kept,
         .added = sets->added,
         .removed = sets->removed,
         .heads = sets->heads};
-    size_t old_count;
-    size_t new_count;
-    enum hp_status status = numbers_of(blocks, step, before, sets->old, &old_count, error);
+    enum hp_status status = numbers_of(blocks, step, before, sets->old, error);
 
     if (!status)
-        status = numbers_of(blocks, step, after, sets->new, &new_count, error);
+        status = numbers_of(blocks, step, after, sets->new, error);
     if (status)
         return status;
-    split(sets, old_count, new_count, &change);
+    split(sets, before->sample_count, after->sample_count, &change);
     status = head_changes(blocks, step, before, after, sets, &change, error);
     if (status ||
         (change.head_count == 0 && change.added_count == 0 && change.removed_count == 0))
         return status;
     return hp_blocks_log(blocks, step, &change, error);
+}
+
+/* ---- marks ------------------------------------------------------------------------------- */
+
+/* Key: the user as one part, and then nothing (read him again), or the fact: its store as one
+ * byte, and the rest of its key. */
+struct mark {
+    uint8_t store; /* 0: read him again */
+    struct hp_bytes second;
+    struct hp_bytes fact_key;
+    struct hp_bytes before; /* empty: there was nothing that counted */
+};
+
+struct marks {
+    struct hp_arena *arena;
+    struct hp_bytes part;
+    struct mark *list;
+    size_t count;
+    size_t room;
+    bool whole;
+    bool bad;
+};
+
+static void
+read_fact_mark(struct marks *marks, struct hp_bytes key, struct mark *mark)
+{
+    struct hp_bytes rest =
+        hp_bytes(key.data + marks->part.size + 1, key.size - marks->part.size - 1);
+    struct hp_cursor cursor = hp_cursor(rest);
+    struct hp_buffer second = {0};
+    uint8_t *fact_key = hp_arena_alloc(marks->arena, key.size - 1);
+
+    mark->store = key.data[marks->part.size];
+    memcpy(fact_key, key.data, marks->part.size);
+    if (rest.size)
+        memcpy(fact_key + marks->part.size, rest.data, rest.size);
+    mark->fact_key = hp_bytes(fact_key, key.size - 1);
+    marks->bad = marks->bad || !hp_key_part_read(&cursor, &second) || !hp_cursor_done(&cursor);
+    mark->second = hp_arena_copy(marks->arena, hp_buffer_bytes(&second));
+    hp_buffer_release(&second);
+}
+
+static bool
+visit_mark(void *context, struct hp_bytes key, struct hp_bytes value)
+{
+    struct marks *marks = context;
+    struct mark mark = {.before = hp_arena_copy(marks->arena, value)};
+
+    if (marks->count == marks->room) {
+        size_t room = marks->room ? marks->room * 2 : 4;
+        struct mark *list = HP_ARENA_ARRAY(marks->arena, room, struct mark);
+
+        if (marks->count)
+            memcpy(list, marks->list, marks->count * sizeof(*list));
+        marks->list = list;
+        marks->room = room;
+    }
+    if (key.size > marks->part.size)
+        read_fact_mark(marks, key, &mark);
+    else
+        marks->whole = true;
+    marks->list[marks->count++] = mark;
+    return true;
+}
+
+static enum hp_status
+read_marks(
+    struct hp_step *step, struct hp_bytes part, struct marks *marks, struct hp_error *error)
+{
+    enum hp_status status;
+
+    *marks = (struct marks){.arena = hp_step_arena(step), .part = part};
+    status = hp_step_scan(
+        step, HP_STORE_TOUCHED, part, (struct hp_bytes){0}, visit_mark, marks, error);
+    return !status && marks->bad ? bad_key(HP_STORE_TOUCHED, error) : status;
+}
+
+static struct hp_bytes
+mark_key(struct hp_buffer *key, struct hp_bytes part, uint8_t store, struct hp_bytes fact_key)
+{
+    hp_buffer_clear(key);
+    hp_buffer_append(key, part.data, part.size);
+    if (store) {
+        hp_put_u8(key, store);
+        hp_buffer_append(key, fact_key.data + part.size, fact_key.size - part.size);
+    }
+    return hp_buffer_bytes(key);
+}
+
+static enum hp_status
+clear_marks(struct hp_step *step, const struct marks *marks, struct hp_error *error)
+{
+    struct hp_buffer key = {0};
+    enum hp_status status = HP_OK;
+
+    for (size_t i = 0; i < marks->count && !status; i++)
+        status = hp_step_put(step, HP_STORE_TOUCHED,
+            mark_key(&key, marks->part, marks->list[i].store, marks->list[i].fact_key),
+            (struct hp_bytes){0}, error);
+    hp_buffer_release(&key);
+    return status;
+}
+
+/* ---- a past that is kept ----------------------------------------------------------------- */
+
+/* An order of a row; NULL when it does not count. */
+static enum hp_status
+order_of(struct hp_step *step, struct hp_bytes value, struct hp_order_fact *fact,
+    const struct hp_order_fact **order, struct hp_error *error)
+{
+    *order = value.size ? fact : NULL;
+    if (!value.size)
+        return HP_OK;
+    return hp_order_fact_decode(
+        hp_arena_copy(hp_step_arena(step), value), hp_step_arena(step), fact, error);
+}
+
+/* The facts of a mark, from before to after; of reactions only what is after. */
+static enum hp_status
+move_order(struct hp_step *step, struct hp_past *past, const struct mark *mark,
+    struct hp_bytes now, bool back, bool *good, struct hp_error *error)
+{
+    const struct hp_order_fact *before;
+    const struct hp_order_fact *after;
+    struct hp_order_fact facts[2];
+    enum hp_status status = order_of(step, mark->before, &facts[0], &before, error);
+
+    if (!status)
+        status = order_of(step, now, &facts[1], &after, error);
+    if (!status)
+        *good = hp_past_order(past, mark->second, back ? after : before, back ? before : after);
+    return status;
+}
+
+static enum hp_status
+move_reaction(struct hp_step *step, struct hp_past *past, const struct mark *mark,
+    struct hp_bytes now, struct hp_error *error)
+{
+    struct hp_reaction reaction;
+    enum hp_status status = HP_OK;
+
+    if (now.size)
+        status = hp_reaction_decode(hp_arena_copy(hp_step_arena(step), now), &reaction, error);
+    if (!status)
+        hp_past_reaction(past, mark->second, now.size ? &reaction : NULL);
+    return status;
+}
+
+/* From what was before to what is now, or `back`. `*good` false: the past fits neither. */
+static enum hp_status
+move_past(struct hp_step *step, struct hp_past *past, const struct marks *marks, bool back,
+    bool *good, struct hp_error *error)
+{
+    enum hp_status status = HP_OK;
+
+    *good = true;
+    for (size_t i = 0; i < marks->count && *good && !status; i++) {
+        const struct mark *mark = &marks->list[back ? marks->count - 1 - i : i];
+        struct hp_bytes now;
+
+        status = hp_step_get(step, mark->store, mark->fact_key, &now, error);
+        if (!status && mark->store == HP_STORE_ORDER)
+            status = move_order(step, past, mark, now, back, good, error);
+        else if (!status)
+            status = move_reaction(step, past, mark, back ? mark->before : now, error);
+    }
+    return status;
+}
+
+/* The user's past, when it is kept and reading him anew would cost more. */
+static struct hp_past *
+usable_past(struct hp_pasts *pasts, const struct marks *marks)
+{
+    struct hp_past *past = hp_pasts_find(pasts, marks->part);
+
+    if (!past || marks->whole || marks->count > 64 + hp_past_orders(past) / 64)
+        return NULL;
+    return past;
+}
+
+/* The aggregate as of this step; the past goes back to what the last derivation left. */
+static enum hp_status
+peek(struct hp_pasts *pasts, struct hp_step *step, const struct marks *marks,
+    struct hp_aggregate *aggregate, bool *done, struct hp_error *error)
+{
+    struct hp_past *past = usable_past(pasts, marks);
+    struct hp_buffer value = {0};
+    enum hp_status status;
+
+    *done = false;
+    if (!past)
+        return HP_OK;
+    status = move_past(step, past, marks, false, done, error);
+    if (!status && *done) {
+        hp_past_aggregate(past, hp_step_arena(step), aggregate);
+        hp_aggregate_encode(aggregate, &value);
+        status = move_past(step, past, marks, true, done, error);
+    }
+    if (status || !*done)
+        hp_pasts_drop(pasts, marks->part);
+    else
+        status =
+            hp_aggregate_decode(hp_arena_copy(hp_step_arena(step), hp_buffer_bytes(&value)),
+                hp_step_arena(step), aggregate, error);
+    hp_buffer_release(&value);
+    return status;
+}
+
+enum hp_status
+hp_derive_aggregate(struct hp_pasts *pasts, struct hp_step *step, struct hp_bytes user,
+    struct hp_aggregate *aggregate, struct hp_error *error)
+{
+    struct hp_buffer buffer = {0};
+    struct hp_history history;
+    struct marks marks;
+    enum hp_status status;
+    struct hp_bytes key;
+    bool done;
+
+    hp_key_part(&buffer, user);
+    key = hp_arena_copy(hp_step_arena(step), hp_buffer_bytes(&buffer));
+    hp_buffer_release(&buffer);
+    status = read_marks(step, key, &marks, error);
+    if (status)
+        return status;
+    if (marks.count == 0)
+        return stored_aggregate(step, key, aggregate, error);
+    status = peek(pasts, step, &marks, aggregate, &done, error);
+    if (status || done)
+        return status;
+    status = read_history(step, key, &history, error);
+    if (!status)
+        hp_history_aggregate(&history, user, aggregate);
+    return status;
 }
 
 /* ---- marked users ------------------------------------------------------------------------ */
@@ -219,74 +421,150 @@ save_aggregate(struct hp_step *step, struct hp_bytes key, const struct hp_aggreg
     return status;
 }
 
-static enum hp_status
-derive_user(
-    struct hp_blocks *blocks, struct hp_step *step, struct hp_bytes key, struct hp_error *error)
+static void
+view_of(const struct hp_aggregate *aggregate, struct hp_arena *arena, struct hp_past_view *view)
 {
+    struct hp_bytes *sample = HP_ARENA_ARRAY(arena, HP_SAMPLE_MAX, struct hp_bytes);
+
+    *view = (struct hp_past_view){.sample = sample};
+    for (size_t i = 0; i < aggregate->item_count; i++)
+        if (aggregate->items[i].sampled)
+            sample[view->sample_count++] = aggregate->items[i].item_id;
+    hp_shares_build(aggregate, arena, &view->shares);
+}
+
+/* From all his facts, against what is stored. */
+static enum hp_status
+derive_anew(struct hp_blocks *blocks, struct hp_pasts *pasts, struct hp_step *step,
+    struct hp_bytes key, struct hp_bytes user, struct hp_error *error)
+{
+    struct hp_arena *arena = hp_step_arena(step);
     struct hp_aggregate before;
     struct hp_aggregate after;
-    struct hp_bytes user;
-    struct hp_bytes part;
-    enum hp_status status;
+    struct hp_past_view views[2];
+    struct hp_history history;
+    enum hp_status status = stored_aggregate(step, key, &before, error);
 
-    if (!hp_history_user(key, hp_step_arena(step), &user, &part) || part.size != key.size)
-        return bad_key(HP_STORE_TOUCHED, error);
-    status = stored_aggregate(step, key, &before, error);
     if (!status)
-        status = aggregate_of(step, key, user, &after, error);
-    if (!status)
-        status = log_change(blocks, step, &before, &after, error);
+        status = read_history(step, key, &history, error);
+    if (status)
+        return status;
+    hp_history_aggregate(&history, user, &after);
+    view_of(&before, arena, &views[0]);
+    view_of(&after, arena, &views[1]);
+    status = log_change(blocks, step, &views[0], &views[1], error);
     if (!status)
         status = save_aggregate(step, key, &after, error);
-    blocks->meta_changed = true; /* says by which rules the aggregate was made */
-    if (!status)
-        status = hp_step_put(step, HP_STORE_TOUCHED, key, (struct hp_bytes){0}, error);
+    if (!status) {
+        const struct hp_user_facts facts = hp_history_facts(&history, user);
+
+        hp_pasts_drop(pasts, key);
+        hp_pasts_keep(pasts, key, &facts);
+    }
     return status;
+}
+
+/* From the past that is kept and the facts that changed. */
+static enum hp_status
+derive_further(struct hp_blocks *blocks, struct hp_pasts *pasts, struct hp_step *step,
+    const struct marks *marks, bool *done, struct hp_error *error)
+{
+    struct hp_past *past = usable_past(pasts, marks);
+    struct hp_aggregate aggregate;
+    struct hp_past_view before;
+    struct hp_past_view after;
+    enum hp_status status;
+
+    *done = false;
+    if (!past)
+        return HP_OK;
+    status = move_past(step, past, marks, false, done, error);
+    if (status || !*done)
+        return status;
+    hp_past_settle(past, hp_step_arena(step), &before, &after);
+    status = log_change(blocks, step, &before, &after, error);
+    if (status)
+        return status;
+    hp_past_aggregate(past, hp_step_arena(step), &aggregate);
+    hp_pasts_weigh(pasts, marks->part);
+    return save_aggregate(step, marks->part, &aggregate, error);
+}
+
+static enum hp_status
+derive_user(struct hp_blocks *blocks, struct hp_pasts *pasts, struct hp_step *step,
+    struct hp_bytes key, struct hp_error *error)
+{
+    struct hp_bytes user;
+    struct hp_bytes part;
+    struct marks marks;
+    enum hp_status status;
+    bool done;
+
+    if (!hp_history_user(key, hp_step_arena(step), &user, &part))
+        return bad_key(HP_STORE_TOUCHED, error);
+    status = read_marks(step, key, &marks, error);
+    if (!status)
+        status = derive_further(blocks, pasts, step, &marks, &done, error);
+    if (!status && !done)
+        status = derive_anew(blocks, pasts, step, key, user, error);
+    blocks->meta_changed = true; /* says by which rules the aggregate was made */
+    return status ? status : clear_marks(step, &marks, error);
 }
 
 struct marked {
     struct hp_arena *arena;
-    struct hp_bytes keys[USERS_MAX];
+    struct hp_bytes parts[USERS_MAX];
     size_t count;
     bool full;
+    bool bad;
 };
 
+/* Marks of one user are neighbours. */
 static bool
 visit_touched(void *context, struct hp_bytes key, struct hp_bytes value)
 {
     struct marked *marked = context;
+    struct hp_bytes user;
+    struct hp_bytes part;
 
     (void)value;
+    if (marked->count && hp_bytes_starts(key, marked->parts[marked->count - 1]))
+        return true;
     marked->full = marked->count == USERS_MAX;
-    if (!marked->full)
-        marked->keys[marked->count++] = hp_arena_copy(marked->arena, key);
-    return !marked->full;
+    marked->bad = !hp_history_user(key, marked->arena, &user, &part);
+    if (!marked->full && !marked->bad)
+        marked->parts[marked->count++] = hp_arena_copy(marked->arena, part);
+    return !marked->full && !marked->bad;
 }
 
 static enum hp_status
-derive_marked(
-    struct hp_blocks *blocks, struct hp_step *step, bool *more, struct hp_error *error)
+derive_marked(struct hp_blocks *blocks, struct hp_pasts *pasts, struct hp_step *step,
+    bool *more, struct hp_error *error)
 {
     struct marked marked = {.arena = hp_step_arena(step)};
     enum hp_status status = hp_step_scan(step, HP_STORE_TOUCHED, (struct hp_bytes){0},
         (struct hp_bytes){0}, visit_touched, &marked, error);
 
+    if (!status && marked.bad)
+        status = bad_key(HP_STORE_TOUCHED, error);
     for (size_t i = 0; i < marked.count && !status; i++)
-        status = derive_user(blocks, step, marked.keys[i], error);
+        status = derive_user(blocks, pasts, step, marked.parts[i], error);
     if (marked.full)
         *more = true;
     return status;
 }
 
 enum hp_status
-hp_derive(struct hp_blocks *blocks, struct hp_step *step, bool *more, struct hp_error *error)
+hp_derive(struct hp_blocks *blocks, struct hp_pasts *pasts, struct hp_step *step, bool *more,
+    struct hp_error *error)
 {
     enum hp_status status = hp_blocks_ready(blocks, step, error);
 
+    hp_pasts_shrink(pasts);
     if (!status)
         status = hp_blocks_apply(blocks, step, error);
     if (!status)
-        status = derive_marked(blocks, step, more, error);
+        status = derive_marked(blocks, pasts, step, more, error);
     if (!status && hp_blocks_changed(blocks))
         status = hp_blocks_tend(blocks, step, error);
     return status ? status : hp_blocks_save(blocks, step, error);
@@ -354,27 +632,48 @@ without_effect(struct hp_bytes before, struct hp_bytes after)
            (!after.data || hp_order_value_stub(after));
 }
 
+/* The fact's own mark; the first one of a transaction says what was before. */
+static enum hp_status
+touch_fact(struct hp_step *step, uint8_t store, struct hp_bytes part, struct hp_bytes key,
+    struct hp_bytes before, struct hp_error *error)
+{
+    bool counted = before.data && (store != HP_STORE_ORDER || !hp_order_value_stub(before));
+    struct hp_buffer mark = {0};
+    struct hp_bytes there;
+    enum hp_status status =
+        hp_step_get(step, HP_STORE_TOUCHED, mark_key(&mark, part, store, key), &there, error);
+
+    if (!status && !there.data)
+        status = hp_step_put(step, HP_STORE_TOUCHED, hp_buffer_bytes(&mark),
+            counted ? before : hp_bytes_text(""), error);
+    hp_buffer_release(&mark);
+    return status;
+}
+
 /* Keys begin with the user as one part. */
 static enum hp_status
-touch(struct hp_step *step, uint8_t store, struct hp_bytes key, struct hp_error *error)
+touch(struct hp_pasts *pasts, struct hp_step *step, uint8_t store, struct hp_bytes key,
+    struct hp_bytes before, struct hp_error *error)
 {
     struct hp_bytes user;
     struct hp_bytes part;
 
     if (!hp_history_user(key, hp_step_arena(step), &user, &part))
         return bad_key(store, error);
+    if (pasts && hp_pasts_has(pasts, part))
+        return touch_fact(step, store, part, key, before, error);
     return hp_step_put(step, HP_STORE_TOUCHED, part, hp_bytes_text(""), error);
 }
 
 enum hp_status
-hp_flow_fact_changed(void *flow, struct hp_step *step, uint8_t store, struct hp_bytes key,
+hp_derive_fact(struct hp_pasts *pasts, struct hp_step *step, uint8_t store, struct hp_bytes key,
     struct hp_bytes before, struct hp_bytes after, struct hp_error *error)
 {
-    (void)flow;
     switch (store) {
     case HP_STORE_ORDER:
-        return without_effect(before, after) ? HP_OK : touch(step, store, key, error);
-    case HP_STORE_REACTION: return touch(step, store, key, error);
+        return without_effect(before, after) ? HP_OK
+                                             : touch(pasts, step, store, key, before, error);
+    case HP_STORE_REACTION: return touch(pasts, step, store, key, before, error);
     case HP_STORE_STANDING: return standing_changed(step, key, before, after, error);
     default: return HP_OK;
     }

@@ -112,9 +112,12 @@ static enum hp_status
 flow_fact_changed(void *context, struct hp_step *step, uint8_t store, struct hp_bytes key,
     struct hp_bytes before, struct hp_bytes after, struct hp_error *error)
 {
+    struct hp_flow_task *own = hp_task_user(hp_step_task(step));
+
+    (void)context;
     if (store == HP_STORE_PENDING)
         return hp_pending_changed(step, key, before, after, error);
-    return hp_flow_fact_changed(context, step, store, key, before, after, error);
+    return hp_derive_fact(own ? &own->pasts : NULL, step, store, key, before, after, error);
 }
 
 static enum hp_status
@@ -145,7 +148,7 @@ flow_emit(
     enum hp_status status;
 
     *more = false; /* after a restore nothing is done until what is derived is there again */
-    status = hp_derive(&own->blocks, step, more, error);
+    status = hp_derive(&own->blocks, &own->pasts, step, more, error);
     if (status || *more)
         return status;
     if (!hp_flow_ready(flow)) {
@@ -188,7 +191,12 @@ flow_opened(void *context, struct hp_task *task, struct hp_error *error)
     struct hp_flow_task *own = hp_alloc(sizeof(*own));
 
     (void)error;
-    own->blocks.bytes_max = flow->options.rows_cache_bytes / (size_t)flow->options.partitions;
+    own->pasts.tally = &flow->pasts;
+    own->pasts.bytes_max = flow->options.rows_cache_bytes / 4;
+    own->pasts.share = own->pasts.bytes_max / (size_t)flow->options.partitions;
+    own->pasts.least = HP_PASTS_LEAST;
+    own->blocks.bytes_max = (flow->options.rows_cache_bytes - own->pasts.bytes_max) /
+                            (size_t)flow->options.partitions;
     hp_task_set_user(task, own);
     if (hp_task_partition(task) != 0)
         return HP_OK;
@@ -216,6 +224,7 @@ flow_closed(void *context, struct hp_task *task)
     own->erased = false;
     task_reset(own);
     hp_rows_aborted(&own->rows);
+    hp_pasts_clear(&own->pasts);
     hp_blocks_close(&own->blocks);
     free(own);
     hp_task_set_user(task, NULL);
@@ -246,6 +255,7 @@ flow_aborted(void *context, struct hp_task *task)
         return;
     task_reset(own);
     hp_rows_aborted(&own->rows);
+    hp_pasts_clear(&own->pasts);
     if (!hp_bug(HP_BUG_BLOCKS_KEPT))
         hp_blocks_aborted(&own->blocks);
 }

@@ -108,16 +108,23 @@ hp_history_reaction(void *context, struct hp_bytes key, struct hp_bytes value)
     return history->status == HP_OK;
 }
 
+struct hp_user_facts
+hp_history_facts(const struct hp_history *history, struct hp_bytes user)
+{
+    return (struct hp_user_facts){.user_id = user,
+        .orders = history->orders,
+        .order_count = history->order_count,
+        .reactions = history->reactions,
+        .reaction_count = history->reaction_count};
+}
+
 void
 hp_history_aggregate(
     const struct hp_history *history, struct hp_bytes user, struct hp_aggregate *aggregate)
 {
-    hp_aggregate_build(&(struct hp_user_facts){.user_id = user,
-                           .orders = history->orders,
-                           .order_count = history->order_count,
-                           .reactions = history->reactions,
-                           .reaction_count = history->reaction_count},
-        history->arena, aggregate);
+    const struct hp_user_facts facts = hp_history_facts(history, user);
+
+    hp_aggregate_build(&facts, history->arena, aggregate);
 }
 
 bool

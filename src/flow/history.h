@@ -26,6 +26,7 @@ struct hp_history {
 bool hp_history_order(void *history, struct hp_bytes key, struct hp_bytes value);
 bool hp_history_reaction(void *history, struct hp_bytes key, struct hp_bytes value);
 
+struct hp_user_facts hp_history_facts(const struct hp_history *history, struct hp_bytes user);
 void hp_history_aggregate(
     const struct hp_history *history, struct hp_bytes user, struct hp_aggregate *aggregate);
 

@@ -8,6 +8,7 @@
 
 #include "flow/catalogue.h"
 #include "flow/flow.h"
+#include "flow/pasts.h"
 #include "flow/pending.h"
 #include "flow/rows.h"
 #include "flow/standing.h"
@@ -29,6 +30,7 @@ struct hp_flow {
     struct hp_model_view *model;
     struct hp_weights_constants weights; /* of the solver */
     struct hp_offers *offers;
+    struct hp_pasts_tally pasts;
 };
 
 /* What a task remembers outside its stores; rebuilt when it opens. */
@@ -40,6 +42,7 @@ struct hp_flow_task {
     int64_t sweep_at;           /* 0: not read yet */
     struct hp_bytes sweep_user; /* cursor of a running sweep; owned, no value when none runs */
     struct hp_blocks blocks;
+    struct hp_pasts pasts;
     struct hp_rows_pace rows;
     bool erased;                /* the open transaction forgets somebody */
     struct hp_refuser *refuser; /* of the owner of task 0 */

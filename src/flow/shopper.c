@@ -155,12 +155,13 @@ enum hp_status
 hp_shopper_load(struct hp_step *step, struct hp_bytes user, struct hp_shopper *shopper,
     struct hp_error *error)
 {
+    struct hp_flow_task *own = hp_task_user(hp_step_task(step));
     struct hp_bytes key = hp_key_user(step, user);
     struct hp_bytes stored;
     enum hp_status status;
 
     *shopper = (struct hp_shopper){.user = user};
-    status = hp_derive_aggregate(step, user, &shopper->aggregate, error);
+    status = hp_derive_aggregate(&own->pasts, step, user, &shopper->aggregate, error);
     if (!status)
         status = hp_step_get(step, HP_STORE_PREFERENCES, key, &stored, error);
     if (!status && stored.data) {

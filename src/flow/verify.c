@@ -95,16 +95,26 @@ worked_out(
         hp_aggregate_encode(&aggregate, out);
 }
 
+static bool
+visit_mark(void *context, struct hp_bytes key, struct hp_bytes value)
+{
+    (void)key;
+    (void)value;
+    *(bool *)context = true;
+    return false;
+}
+
 static void
 check_user(struct verify *verify, struct hp_bytes part, struct hp_bytes user)
 {
     struct hp_buffer wanted = {0};
     struct hp_bytes stored;
+    bool waits = false;
 
     verify->status =
-        hp_state_get(&verify->look, HP_STORE_TOUCHED, part, &stored, verify->error);
-    if (verify->status || stored.data) {
-        verify->verdict->waiting += stored.data != NULL;
+        hp_state_scan(&verify->look, HP_STORE_TOUCHED, part, visit_mark, &waits, verify->error);
+    if (verify->status || waits) {
+        verify->verdict->waiting += waits;
         return;
     }
     worked_out(verify, part, user, &wanted);

@@ -19,9 +19,8 @@
 #include "domain/instant.h"
 #include "domain/limits.h"
 
-#define VERSION  2
-#define DAY_MAX  (INT64_MAX / HP_DAY_MS)
-#define DAYS_MAX 65536
+#define VERSION 2
+#define DAY_MAX (INT64_MAX / HP_DAY_MS)
 
 /* A line of a live order; `basket` is its place among the orders. */
 struct basket_line {
@@ -235,7 +234,7 @@ add_day(int64_t *days, size_t *count, const struct baskets *baskets, size_t bask
 {
     int64_t day = hp_instant_day(baskets->orders[basket]->fact.ordered_at);
 
-    if (*count == DAYS_MAX)
+    if (*count == HP_AGGREGATE_DAYS_MAX)
         return;
     if (*count == 0 || days[*count - 1] != day)
         days[(*count)++] = day;
@@ -268,16 +267,15 @@ add_shares(
 {
     struct hp_user_item *items = (struct hp_user_item *)aggregate->items;
     int64_t *days = HP_ARENA_ARRAY(arena, baskets->order_count, int64_t);
-    bool speaks = false;
     size_t line = 0;
 
     for (size_t i = 0; i < aggregate->item_count; i++) {
         if (items[i].sampled)
             add_share(&items[i], baskets, baskets->lines + line, arena);
-        speaks = speaks || items[i].sampled;
+        aggregate->speaks = aggregate->speaks || items[i].sampled;
         line += (size_t)items[i].orders;
     }
-    for (size_t i = 0; i < baskets->order_count && speaks; i++)
+    for (size_t i = 0; i < baskets->order_count && aggregate->speaks; i++)
         add_day(days, &aggregate->day_count, baskets, i);
     aggregate->days = days;
 }
@@ -377,7 +375,7 @@ read_days(struct hp_cursor *cursor, struct hp_arena *arena, size_t *count)
     int64_t *days;
     int64_t last = 0;
 
-    *count = hp_value_count(cursor, DAYS_MAX, 1);
+    *count = hp_value_count(cursor, HP_AGGREGATE_DAYS_MAX, 1);
     days = HP_ARENA_ARRAY(arena, *count, int64_t);
     for (size_t i = 0; i < *count; i++) {
         last += hp_value_number(cursor, i ? 1 : 0, DAY_MAX);
@@ -459,6 +457,7 @@ read_items(struct hp_cursor *cursor, struct hp_arena *arena, struct hp_aggregate
         if (cursor->failed)
             return;
         aggregate->choice_count += hp_user_item_count(&items[i]);
+        aggregate->speaks = aggregate->speaks || items[i].sampled;
     }
     aggregate->items = items;
     aggregate->item_count = count;

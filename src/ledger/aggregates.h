@@ -25,6 +25,7 @@
 
 #define HP_SAMPLE_MAX         256
 #define HP_REPURCHASE_BASKETS 8
+#define HP_AGGREGATE_DAYS_MAX 65536 /* later days are not told */
 
 struct hp_user_order {
     struct hp_bytes order_id;
@@ -69,6 +70,7 @@ struct hp_aggregate {
     size_t item_count;
     const int64_t *days; /* UTC days with a live order, rising; none when H_u is empty */
     size_t day_count;
+    bool speaks; /* H_u is not empty */
 };
 
 /* c_uj: live orders that hold the item, and one for a positive reaction. */

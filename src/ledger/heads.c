@@ -33,16 +33,16 @@ hp_shares_build(
     struct hp_share *list = HP_ARENA_ARRAY(arena, HP_SAMPLE_MAX + 1, struct hp_share);
 
     *shares = (struct hp_shares){.items = list};
+    if (aggregate->speaks)
+        list[shares->count++] = (struct hp_share){HP_HEAD_EVERYBODY,
+            {.users = 1,
+                .days = share_days(aggregate->days, aggregate->day_count, arena),
+                .day_count = aggregate->day_count}};
     for (size_t i = 0; i < aggregate->item_count; i++) {
         const struct hp_user_item *item = &aggregate->items[i];
 
         if (!item->sampled)
             continue;
-        if (shares->count == 0)
-            list[shares->count++] = (struct hp_share){HP_HEAD_EVERYBODY,
-                {.users = 1,
-                    .days = share_days(aggregate->days, aggregate->day_count, arena),
-                    .day_count = aggregate->day_count}};
         list[shares->count++] = (struct hp_share){
             item->item_id, {.users = 1,
                                .opportunities = item->opportunities,

@@ -26,6 +26,7 @@
 #define TRICKLE     500  /* orders sent one by one */
 #define PAIR_ORDERS 300  /* of the layout beside it */
 #define ROUND       5000
+#define GROWTH      201 /* orders of each line of cost against basket and history */
 #define NANO        1000000000LL
 
 struct bench {
@@ -474,19 +475,19 @@ static void
 measure_growth(struct bench *bench)
 {
     static const int baskets[] = {1, 5, 20, 100, 200};
-    static const int histories[] = {1, 10, 100, 1000, 10000};
-    int64_t times[21];
+    static const int histories[] = {1, 10, 100, 1000, 10000, 100000};
+    int64_t times[GROWTH];
     char user[24];
     char what[64];
     int number = 0;
 
     for (size_t i = 0; i < HP_ARRAY_SIZE(baskets); i++) {
-        for (int k = 0; k < 21; k++) {
+        for (int k = 0; k < GROWTH; k++) {
             snprintf(user, sizeof(user), "basket-%d-%d", baskets[i], k);
             make_order(bench, user, 0, baskets[i], 1000, true, &times[k]);
         }
         snprintf(what, sizeof(what), "a new user's order of %d lines", baskets[i]);
-        print_times(what, times, 21);
+        print_times(what, times, GROWTH);
     }
     for (size_t i = 0; i < HP_ARRAY_SIZE(histories); i++) {
         for (; number < histories[i]; number++) {
@@ -496,10 +497,10 @@ measure_growth(struct bench *bench)
         }
         flush(bench);
         catch_up(bench);
-        for (int k = 0; k < 21; k++)
+        for (int k = 0; k < GROWTH; k++)
             make_order(bench, "regular", number++, 5, 500, true, &times[k]);
         snprintf(what, sizeof(what), "an order of 5 lines after %d", histories[i]);
-        print_times(what, times, 21);
+        print_times(what, times, GROWTH);
     }
 }
 

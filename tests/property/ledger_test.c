@@ -164,12 +164,14 @@ struct world {
     struct hp_source_spec source;
     struct hp_application application;
     struct hp_rows_options rows;
+    struct hp_pasts_tally pasts;
     uint32_t fail_one_in; /* commits */
     struct hp_rng rng;
 };
 
 struct task_state {
     struct hp_blocks blocks;
+    struct hp_pasts pasts;
     struct hp_rows_pace pace;
     struct hp_solver *solver;
 };
@@ -358,7 +360,7 @@ emit(void *context, struct hp_step *step, int64_t now_ms, bool *more, struct hp_
     enum hp_status status;
 
     *more = false;
-    status = hp_derive(&own->blocks, step, more, error);
+    status = hp_derive(&own->blocks, &own->pasts, step, more, error);
     if (!status && !*more)
         status =
             hp_rows_publish(&world->rows, &own->pace, &own->blocks, step, now_ms, more, error);
@@ -373,7 +375,12 @@ opened(void *context, struct hp_task *task, struct hp_error *error)
     struct task_state *own = hp_alloc(sizeof(*own));
 
     (void)error;
-    own->blocks.bytes_max = 1 << 12; /* rows come and go */
+    own->blocks.bytes_max = 1 << 12; /* rows come and go, */
+    own->pasts = (struct hp_pasts){  /* and so do pasts */
+        .tally = &world->pasts,
+        .bytes_max = 6000,
+        .share = 6000 / (size_t)world->partitions,
+        .least = 3};
     if (hp_task_partition(task) == 0)
         own->solver = hp_solver_new(&(struct hp_solver_options){.cluster = world->cluster,
             .application_id = "test",
@@ -395,6 +402,7 @@ closed(void *context, struct hp_task *task)
     hp_solver_free(own->solver);
     hp_rows_aborted(&own->pace);
     hp_blocks_close(&own->blocks);
+    hp_pasts_clear(&own->pasts);
     free(own);
     hp_task_set_user(task, NULL);
 }
@@ -409,6 +417,17 @@ aborted(void *context, struct hp_task *task)
         return;
     hp_rows_aborted(&own->pace);
     hp_blocks_aborted(&own->blocks);
+    hp_pasts_clear(&own->pasts);
+}
+
+static enum hp_status
+fact_changed(void *context, struct hp_step *step, uint8_t store, struct hp_bytes key,
+    struct hp_bytes before, struct hp_bytes after, struct hp_error *error)
+{
+    struct task_state *own = hp_task_user(hp_step_task(step));
+
+    (void)context;
+    return hp_derive_fact(own ? &own->pasts : NULL, step, store, key, before, after, error);
 }
 
 static void
@@ -528,7 +547,7 @@ init(struct world *world, int32_t partitions, uint64_t seed)
         .stores = hp_flow_stores,
         .store_count = hp_flow_store_count,
         .process = process,
-        .fact_changed = hp_flow_fact_changed,
+        .fact_changed = fact_changed,
         .emit = emit,
         .opened = opened,
         .closed = closed,
