@@ -921,15 +921,25 @@ back_off(struct hp_worker *worker, int timeout_ms, int64_t now_ms, struct hp_err
     return poll_once(worker, at_most(timeout_ms, worker->retry_at_ms - now_ms), &poll, error);
 }
 
-/* Begins the producer anew, which makes the broker decide what became of the last commit. */
+/*
+ * Begins the producer anew, which makes the broker decide what became of the last commit. The
+ * transaction is empty and ends at once: left open, with the tasks in doubt restored elsewhere,
+ * nobody would commit it, and it would soon be too old for the next record to join.
+ */
 static enum hp_status
 settle_doubt(struct hp_worker *worker, struct hp_error *error)
 {
-    enum hp_status status = worker->doubt ? hp_txn_begin(worker, error) : HP_OK;
+    enum hp_status status;
 
-    if (!status)
-        worker->doubt = false;
-    return status;
+    if (!worker->doubt)
+        return HP_OK;
+    status = hp_txn_begin(worker, error);
+    if (status)
+        return status;
+    worker->doubt = false;
+    worker->begun = false;
+    hp_producer_abort(worker->producer);
+    return HP_OK;
 }
 
 static enum hp_status

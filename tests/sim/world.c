@@ -601,6 +601,27 @@ sim_quiet(struct sim *sim)
     return tasks == (size_t)sim->tunables.partitions;
 }
 
+/* Who is not, for whoever looks into a seed that never is. */
+static void
+describe(struct sim *sim)
+{
+    for (int i = 0; i < sim->tunables.instances; i++) {
+        struct sim_instance *instance = sim->instances[i];
+        struct hp_worker_state state = {0};
+
+        if (instance->worker)
+            hp_worker_state(instance->worker, &state);
+        HP_LOG(HP_LOG_WARN, "not quiet", HP_S("instance", instance->name),
+            HP_I("running", instance->worker != NULL),
+            HP_I("ready", instance->flow && hp_flow_ready(instance->flow)),
+            HP_I("settled",
+                instance->worker && hp_flow_settled(instance->flow, instance->worker)),
+            HP_I("assigned", state.assigned), HP_I("idle", state.idle),
+            HP_I("tasks", (int64_t)state.task_count),
+            HP_I("restoring", (int64_t)state.restoring));
+    }
+}
+
 /* A seat that was taken is tried again; for ever would be a fight. */
 static bool
 keep_running(struct sim *sim, struct sim_instance *instance)
@@ -633,6 +654,7 @@ sim_settle(struct sim *sim)
             if (sim->ghosts[i] && sim->ghosts[i]->worker)
                 sim_turn(sim->ghosts[i], true);
         if (turn == TURNS_MAX) {
+            describe(sim);
             hp_fail(&sim->error, HP_FATAL, "not quiet after %d turns", TURNS_MAX);
             return false;
         }

@@ -555,6 +555,32 @@ any_operation_may_fail_once(void **state)
     }
 }
 
+/* A commit in doubt whose task goes elsewhere must not hold up those that stay. */
+static void
+a_doubt_about_a_task_that_left_is_settled(void **state)
+{
+    (void)state;
+    for (int64_t n = 1; n < 120; n++) {
+        rig_release(&rig);
+        rig_init(&rig, (uint64_t)n);
+        start(0);
+        settle();
+        rig.faults = true;
+        rig.fail_at = n;
+        rig_send(&rig, RIG_ORDERS, 1, "ann", "x");
+        for (int i = 0; i < 60 && rig.operations < n; i++)
+            assert_int_equal(rig_step(&rig), HP_OK);
+        rig.faults = false;
+        start(1);
+        settle();
+        rig_send(&rig, RIG_ORDERS, 0, "ann", "x");
+        settle();
+        if (rig_count(&rig, 0, "ann") != 1 || rig_count(&rig, 1, "ann") != 1 ||
+            !rig_verify(&rig))
+            fail_msg("operation %d", (int)n);
+    }
+}
+
 /* Exactly once, whichever operation of the broker is the last one before a crash. */
 static void
 a_crash_after_any_turn_is_survived(void **state)
@@ -622,6 +648,7 @@ main(void)
         TEST(another_number_of_partitions_is_refused),
         TEST(two_workers_share_and_hand_over),
         TEST(any_operation_may_fail_once),
+        TEST(a_doubt_about_a_task_that_left_is_settled),
         TEST(a_crash_after_any_turn_is_survived),
         TEST(reached_means_committed),
     };
