@@ -61,61 +61,70 @@ shift_for(const struct hp_core *core)
     return shift;
 }
 
-/* The column of the copy before column `j`'s. */
-static uint32_t
-column_before(const struct hp_core *core, uint32_t j)
+static int16_t
+coarse(const struct hp_core *core, int32_t value)
 {
-    uint32_t before = 0;
+    int32_t most = HP_COARSE_MAX / 2 - 1;
 
-    while (core->item[before] != core->item[j] || core->copy[before] + 1 != core->copy[j])
-        before++;
-    return before;
+    value >>= core->coarse;
+    return (int16_t)(value > most ? most : value < -most ? -most : value);
+}
+
+static void
+add_weight(struct hp_core *core, uint32_t j, uint32_t other, int32_t weight)
+{
+    size_t at = (size_t)j * core->padded + other;
+
+    core->weight[at] += weight;
+    core->coarse_weight[at] = coarse(core, core->weight[at]);
+    if (-core->weight[at] > core->spite[j])
+        core->spite[j] = -core->weight[at];
 }
 
 static void
 fill_weights(struct hp_core *core)
 {
     const struct hp_problem *problem = core->problem;
-    uint32_t stride = core->padded;
+    size_t cells = (size_t)core->padded * core->padded;
 
-    memset(core->weight, 0, (size_t)stride * stride * sizeof(*core->weight));
+    memset(core->weight, 0, cells * sizeof(*core->weight));
+    memset(core->coarse_weight, 0, cells * sizeof(*core->coarse_weight));
+    memset(core->spite, 0, core->padded * sizeof(*core->spite));
     core->pair_start[0] = 0;
-    memset(core->spite, 0, stride * sizeof(*core->spite));
     for (uint32_t j = 0; j < core->count; j++) {
         uint32_t i = core->item[j];
-        int32_t *row = core->weight + (size_t)j * stride;
-        int32_t least = 0;
 
         core->pair_start[j + 1] = core->pair_start[j];
-        if (core->copy[j] > 0) {
-            uint32_t before = column_before(core, j);
-
-            row[before] = HP_CORE_CLASH;
-            core->weight[(size_t)before * stride + j] = HP_CORE_CLASH;
+        if (core->copy[j] > 0)
             continue;
-        }
         for (uint32_t p = problem->pair_start[i]; p < problem->pair_start[i + 1]; p++) {
             uint32_t other = core->column_of[problem->pair_item[p]];
 
             if (!other)
                 continue;
-            row[other - 1] += (int32_t)(problem->pair_weight[p] / (INT64_C(1) << core->shift));
-            least = row[other - 1] < least ? row[other - 1] : least;
+            add_weight(core, j, other - 1,
+                (int32_t)(problem->pair_weight[p] / (INT64_C(1) << core->shift)));
             if (other - 1 > j && core->pair_start[j + 1] < HP_CORE_PAIRS_MAX)
                 core->pair_column[core->pair_start[j + 1]++] = other - 1;
         }
-        core->spite[j] = -least;
     }
 }
 
-/* Two of a family clash. Families with one column in the core are the rule. */
 static void
-fill_clashes(struct hp_core *core)
+tie(struct hp_core *core, uint32_t a, uint32_t b)
+{
+    core->tied.word[a >> 6] |= UINT64_C(1) << (a & 63);
+    core->tied.word[b >> 6] |= UINT64_C(1) << (b & 63);
+}
+
+/* At most one of a family. Families with one column in the core are the rule. */
+static void
+fill_kin(struct hp_core *core)
 {
     const struct hp_problem *problem = core->problem;
     uint32_t before[HP_CORE_MAX];
 
-    core->clashing = (struct hp_columns){0};
+    memset(core->kin, 0, core->count * sizeof(*core->kin));
     for (uint32_t j = 0; j < core->count; j++) {
         uint32_t family = problem->family[core->item[j]];
 
@@ -124,14 +133,52 @@ fill_clashes(struct hp_core *core)
         before[j] = core->last_of[family];
         core->last_of[family] = j + 1;
         for (uint32_t k = before[j]; k; k = before[k - 1]) {
-            core->weight[(size_t)j * core->padded + k - 1] = -HP_CORE_CLASH;
-            core->weight[(size_t)(k - 1) * core->padded + j] = -HP_CORE_CLASH;
-            core->clashing.word[j >> 6] |= UINT64_C(1) << (j & 63);
-            core->clashing.word[(k - 1) >> 6] |= UINT64_C(1) << ((k - 1) & 63);
+            hp_columns_flip(&core->kin[j], k - 1);
+            hp_columns_flip(&core->kin[k - 1], j);
+            tie(core, j, k - 1);
         }
     }
     for (uint32_t j = 0; j < core->count; j++)
         core->last_of[problem->family[core->item[j]]] = 0;
+}
+
+/* No copy without the one before. */
+static void
+chain_copies(struct hp_core *core)
+{
+    core->copies = (struct hp_columns){0};
+    for (uint32_t j = 0; j < core->count; j++)
+        core->before[j] = core->after[j] = HP_NO_COLUMN;
+    for (uint32_t j = 0; j < core->count; j++) {
+        uint32_t before = 0;
+
+        if (core->copy[j] == 0)
+            continue;
+        while (core->item[before] != core->item[j] || core->copy[before] + 1 != core->copy[j])
+            before++;
+        core->before[j] = before;
+        core->after[before] = j;
+        hp_columns_flip(&core->copies, j);
+        tie(core, j, before);
+    }
+}
+
+/* The shift by which gains and first bonuses become less than HP_COARSE_MAX. */
+static uint32_t
+coarse_for(const struct hp_core *core)
+{
+    int32_t most = 0;
+    uint32_t shift = 0;
+
+    for (uint32_t j = 0; j < core->count; j++) {
+        int32_t size = core->base[j] < 0 ? -core->base[j] : core->base[j];
+
+        size += hp_core_bonus(core, core->category[j], 0);
+        most = size > most ? size : most;
+    }
+    while (most >> shift >= HP_COARSE_MAX)
+        shift++;
+    return shift;
 }
 
 /* Which columns each row of the problem has. */
@@ -209,7 +256,7 @@ hp_core_build(struct hp_core *core)
 
         core->price[j] = problem->price[i];
         core->category[j] = problem->category[i];
-        core->base[j] = core->copy[j] ? gain - HP_CORE_CLASH : gain;
+        core->base[j] = gain;
         hp_columns_flip(&core->there, j);
         if (problem->must[i] && core->copy[j] == 0)
             hp_columns_flip(&core->pinned, j);
@@ -221,9 +268,15 @@ hp_core_build(struct hp_core *core)
         core->price[j] = 0;
     }
     core->rate_max = (INT64_C(1) << 61) / (dearest * (HP_PACK_UNITS_MAX + 1));
+    for (uint32_t j = 0; j < core->padded; j++)
+        core->coarse_category[j] = (int16_t)core->category[j];
+    core->coarse = coarse_for(core);
+    core->priced_rate = 0;
+    core->tied = (struct hp_columns){0};
     map_rows(core);
     fill_weights(core);
-    fill_clashes(core);
+    fill_kin(core);
+    chain_copies(core);
     for (uint32_t j = 0; j < core->count; j++)
         core->column_of[core->item[j]] = 0;
     hp_core_reset(core);
@@ -242,6 +295,9 @@ hp_core_reset(struct hp_core *core)
     struct hp_core_state *box = &core->box;
 
     box->chosen = (struct hp_columns){0};
+    box->shut = (struct hp_columns){0};
+    box->needed = (struct hp_columns){0};
+    box->early = core->copies;
     memset(&box->full, 0, sizeof(box->full));
     memset(&box->tight, 0, sizeof(box->tight));
     memset(box->use, 0, sizeof(box->use));
@@ -298,6 +354,14 @@ hp_core_change_rows(struct hp_core *core, uint32_t column, int32_t sign)
         box->use[r] += sign * hp_problem_use(problem, core->item[column], r);
     box->cost += sign * core->price[column];
     hp_columns_flip(&box->chosen, column);
+    if (!hp_columns_has(&core->tied, column))
+        return;
+    for (uint32_t w = 0; w < HP_CORE_WORDS; w++)
+        box->shut.word[w] ^= core->kin[column].word[w];
+    if (core->before[column] != HP_NO_COLUMN)
+        hp_columns_flip(&box->needed, core->before[column]);
+    if (core->after[column] != HP_NO_COLUMN)
+        hp_columns_flip(&box->early, core->after[column]);
 }
 
 struct hp_columns
@@ -364,9 +428,9 @@ best_column(const struct hp_core *core, const struct hp_columns *open, const int
 
     for (uint32_t j = 0; j < core->padded; j += HP_LANES) {
         int32_t mask = (int32_t)(open->word[j >> 6] >> (j & 63) & 255);
-        hp_lanes add = *(const hp_lanes *)(core->box.add + j);
-        hp_lanes worth = add - *(const hp_lanes *)(points + j);
-        hp_lanes better = ((mask & bit) != 0) & (worth > most) & (add > -HP_CORE_CLASH / 2);
+        hp_lanes worth =
+            *(const hp_lanes *)(core->box.add + j) - *(const hp_lanes *)(points + j);
+        hp_lanes better = ((mask & bit) != 0) & (worth > most);
 
         most = (worth & better) | (most & ~better);
         column = (((int32_t)j + number) & better) | (column & ~better);

@@ -2,10 +2,9 @@
  * packing/core.h - the few dozen columns a search looks at, and a box being changed.
  *
  * A *column* is one copy of one item. What two columns mean to each other is one number in a
- * dense matrix: the pair's weight, -CLASH for two of a family, +CLASH between a copy and the
- * next (whose own worth starts at -CLASH, so that it is worth something only beside it). With
- * that, the worth of adding column j to the box is one array entry, add[j], kept up to date
- * by one row addition a change.
+ * dense matrix, the pair's weight. With that, the worth of adding column j to the box is one
+ * array entry, add[j], kept up to date by one row addition a change. Which columns may not come
+ * because one of their family is in, or because the copy before is not, are two bit sets.
  *
  * Columns stand in falling order of score, so that a search may stop early.
  *
@@ -14,7 +13,8 @@
  * (nothing may go) are two bit sets, so that "may this come in for that" is a few ANDs.
  *
  * All numbers inside are 32 bit: values are shifted right until everything fits. The box that
- * comes out is valued again in full precision by the caller.
+ * comes out is valued again in full precision by the caller. For looking at very many moves
+ * there are 16-bit numbers beside them, shifted further by `coarse`.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -25,9 +25,9 @@
 
 #define HP_CORE_MAX       128 /* columns; whole lanes and whole words */
 #define HP_CORE_WORDS     (HP_CORE_MAX / 64)
-#define HP_CORE_CLASH     (1 << 28)
 #define HP_CORE_RATE_BITS 16 /* a rate is points per unit of money, times 2^16 */
 #define HP_POINTS_MAX     (1 << 23)
+#define HP_COARSE_MAX     (1 << 12)
 #define HP_NO_COLUMN      UINT32_MAX
 #define HP_CORE_PAIRS_MAX 1024 /* listed; more are only in the matrix */
 
@@ -53,8 +53,11 @@ typedef int32_t hp_lanes __attribute__((vector_size(4 * HP_LANES), aligned(4), m
 
 struct hp_core_state { /* a box being changed */
     struct hp_columns chosen;
-    struct hp_rowset full;  /* live rows at their maximum */
-    struct hp_rowset tight; /* live rows not above their minimum */
+    struct hp_columns shut;   /* of a family that a chosen column has */
+    struct hp_columns early;  /* copies whose copy before is not chosen */
+    struct hp_columns needed; /* the copy after is chosen */
+    struct hp_rowset full;    /* live rows at their maximum */
+    struct hp_rowset tight;   /* live rows not above their minimum */
     int64_t cost;
     int64_t value;   /* shifted */
     int64_t deficit; /* units missing to all minima together */
@@ -85,7 +88,11 @@ struct hp_core {
     int32_t spite[HP_CORE_MAX]; /* the most that another column gains when this one goes */
     struct hp_columns there;    /* 0 .. count - 1 */
     struct hp_columns pinned;   /* musts */
-    struct hp_columns clashing; /* with another column of its family in the core */
+    struct hp_columns copies;   /* all but first ones */
+    struct hp_columns tied; /* with a column of the family or a copy beside it in the core */
+    struct hp_columns kin[HP_CORE_MAX]; /* others of the family */
+    uint32_t before[HP_CORE_MAX];       /* the copy before, or HP_NO_COLUMN */
+    uint32_t after[HP_CORE_MAX];        /* the copy after */
 
     uint32_t row_count; /* live rows */
     uint32_t row_words;
@@ -98,9 +105,16 @@ struct hp_core {
     uint32_t pair_start[HP_CORE_MAX + 1]; /* columns' pairs with later ones */
     uint32_t pair_column[HP_CORE_PAIRS_MAX];
 
-    int64_t moves; /* made in this core since it was new */
+    int64_t moves;       /* made in this core since it was new */
+    int64_t priced_rate; /* prices in points at this rate; 0: none */
+    int32_t priced[HP_CORE_MAX];
+    int16_t coarse_priced[HP_CORE_MAX];
     struct hp_core_state box;
     int32_t weight[HP_CORE_MAX * HP_CORE_MAX];
+
+    uint32_t coarse; /* gains and first bonuses are below HP_COARSE_MAX when shifted by it */
+    int16_t coarse_category[HP_CORE_MAX];
+    int16_t coarse_weight[HP_CORE_MAX * HP_CORE_MAX];
 
     uint32_t *column_of; /* by item: its first column + 1; all 0 between calls */
     uint32_t *last_of;   /* by family, likewise */
@@ -134,18 +148,15 @@ hp_core_worth(const struct hp_core *core, uint32_t column)
     return core->box.add[column] + core->box.same[core->category[column]];
 }
 
-/* add[] after `column` came (sign 0) or went (-1): its row of weights, and its category's next
- * bonus. */
+/* add[] of a category's columns changes by `bonus`. */
 static inline __attribute__((always_inline)) void
-hp_core_change_worth(struct hp_core *core, uint32_t column, int32_t sign, int32_t bonus)
+hp_core_change_bonus(struct hp_core *core, int32_t category, int32_t bonus)
 {
-    const int32_t *row = core->weight + (size_t)column * core->padded;
-    int32_t category = core->category[column];
-
+    if (bonus == 0)
+        return;
     for (uint32_t j = 0; j < core->padded; j += HP_LANES)
         *(hp_lanes *)(core->box.add + j) +=
-            (*(const hp_lanes *)(row + j) ^ sign) - sign +
-            ((*(const hp_lanes *)(core->category + j) == category) & bonus);
+            (*(const hp_lanes *)(core->category + j) == category) & bonus;
 }
 
 /* Rows, capacities, cost and the set of chosen columns after `column` came (1) or went (-1). */
@@ -164,31 +175,47 @@ hp_core_change_units(struct hp_core *core, int32_t category, int32_t sign)
 static inline __attribute__((always_inline)) void
 hp_core_put(struct hp_core *core, uint32_t column)
 {
+    const int32_t *row = core->weight + (size_t)column * core->padded;
     int32_t category = core->category[column];
 
     core->box.value += core->box.add[column];
     hp_core_change_units(core, category, 1);
-    hp_core_change_worth(core, column, 0, -core->box.same[category]);
+    for (uint32_t j = 0; j < core->padded; j += HP_LANES)
+        *(hp_lanes *)(core->box.add + j) += *(const hp_lanes *)(row + j);
+    hp_core_change_bonus(core, category, -core->box.same[category]);
     hp_core_change_rows(core, column, 1);
 }
 
 static inline __attribute__((always_inline)) void
 hp_core_remove(struct hp_core *core, uint32_t column)
 {
+    const int32_t *row = core->weight + (size_t)column * core->padded;
     int32_t category = core->category[column];
 
-    hp_core_change_worth(core, column, -1, core->box.same[category]);
+    for (uint32_t j = 0; j < core->padded; j += HP_LANES)
+        *(hp_lanes *)(core->box.add + j) -= *(const hp_lanes *)(row + j);
+    hp_core_change_bonus(core, category, core->box.same[category]);
     hp_core_change_units(core, category, -1);
     core->box.value -= core->box.add[column];
     hp_core_change_rows(core, column, -1);
 }
 
-/* Columns that no row keeps out once `out` is gone (HP_NO_COLUMN: none goes). */
+/* Columns that no row, family or copy before keeps out once `out` is gone (HP_NO_COLUMN: none
+ * goes). */
 static inline struct hp_columns
 hp_core_open(const struct hp_core *core, uint32_t out)
 {
-    struct hp_columns open = core->there;
+    struct hp_columns open;
 
+    for (uint32_t k = 0; k < HP_CORE_WORDS; k++) {
+        uint64_t shut = core->box.shut.word[k];
+
+        if (out != HP_NO_COLUMN)
+            shut &= ~core->kin[out].word[k];
+        open.word[k] = core->there.word[k] & ~shut & ~core->box.early.word[k];
+    }
+    if (out != HP_NO_COLUMN && core->after[out] != HP_NO_COLUMN)
+        open.word[core->after[out] >> 6] &= ~(UINT64_C(1) << (core->after[out] & 63));
     for (uint32_t w = 0; w < core->row_words; w++) {
         uint64_t rows = out == HP_NO_COLUMN ? 0 : core->rows[out].word[w];
 

@@ -611,8 +611,7 @@ put_if_open(struct hp_core *core, uint32_t column)
 {
     struct hp_columns open = hp_core_open(core, HP_NO_COLUMN);
 
-    if (hp_columns_has(&open, column) && !hp_columns_has(&core->box.chosen, column) &&
-        core->box.add[column] > -HP_CORE_CLASH / 2)
+    if (hp_columns_has(&open, column) && !hp_columns_has(&core->box.chosen, column))
         hp_core_put(core, column);
 }
 

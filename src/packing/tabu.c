@@ -10,64 +10,73 @@
  * column that brings a row nearer to its minimum is worth REWARD more. The best move is made
  * even when it makes the box worse; what left may not come back for a while.
  *
- * One pass values all exchanges of one chosen column o at once, eight columns j a lane:
+ * One pass values all exchanges of one chosen column o at once, sixteen columns j at a time:
  *
  *     add[j] - weight[o][j] + same category? - charge(cost - price[o] + price[j])
  *
- * in 32-bit integers. Most passes are not needed: charge() grows by at least `rate` above
- * `high`, so no exchange of o is worth more than
+ * in 16-bit integers: gains keep twelve bits, which tells a fortieth of a percent of the best
+ * item apart and decides only where to go next; what is met is valued in full. Many passes are
+ * not needed: charge() grows by at least `rate` above `high`, so no exchange of o is worth more
+ * than
  *
  *     max(add[j] - rate * price[j]) + spite[o] - worth[o] + rate * (high - cost + price[o])
  *
- * and columns whose bound does not beat the best move so far are passed over.
+ * and a column whose bound does not beat the best move so far is passed over.
  *
- * Lanes are the compiler's vector type; the same source is compiled for AVX2 as well and picked
- * at run time. Integers, so both give the same result.
+ * The loops are plain, for the compiler to make lanes of (hence -O3 for this file), and
+ * compiled for AVX2 as well, picked at run time. Integers, so both give the same result.
  *
- * Cost: about 0.15 us a move with 64 columns and 10 chosen.
+ * Cost: about 0.3 us a move with 112 columns and 10 chosen; a quarter of it the passes, the
+ * rest keeping the columns' worth, rows and bounds.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "packing/tabu.h"
 
-#define NEVER        INT32_MIN
-#define HOLD_OUT     4 /* moves a column that left stays away */
-#define STREAK       2
-#define EIGHTHS_MIN  8
-#define EIGHTHS_MAX  64
-#define REWARD       (1 << 25)
-#define HALF_CLASH   (HP_CORE_CLASH / 2)
-#define SLACK        4
-#define SEEN_MAX     8
-#define NOTHING_CODE HP_CORE_MAX /* goes or comes */
+#define NEVER         INT32_MIN
+#define HOLD_OUT      4 /* moves a column that left stays away */
+#define STREAK        2
+#define EIGHTHS_MIN   8
+#define EIGHTHS_MAX   64
+#define SLACK         4
+#define NOTHING_CODE  HP_CORE_MAX /* goes or comes */
+#define LANE          16
+#define SHUT          INT16_MIN
+#define WORTH_MAX     6000
+#define REWARD        8000 /* WORTH_MAX, REWARD and charges together stay within 16 bits */
+#define COARSE_POINTS 16383
 
-struct boundary { /* one capacity, or the window */
-    int32_t points[HP_CORE_MAX];
-    int32_t eighths; /* what a point outside costs, in eighths of a point */
-    int32_t streak;  /* moves inside (positive) or outside in a row */
+struct boundary {          /* one capacity, or the window */
+    const int32_t *fine;   /* by column: what it takes, in points */
+    const int16_t *points; /* and coarser */
+    int32_t eighths;       /* what a point outside costs, in eighths of a point */
+    int32_t streak;        /* moves inside (positive) or outside in a row */
 };
 
 struct scan { /* what the exchanges of one column have in common */
-    const int32_t *add;
-    const int32_t *weight;
-    const int32_t *category;
-    uint32_t padded;
-    int32_t same_category;
-    int32_t same_bonus;
-    int32_t room_high; /* points that may come in without passing `high` */
-    int32_t room_low;  /* points that must come in to reach `low` */
-    int32_t worth;     /* of what goes out */
-    int32_t tag;       /* number of the column that goes out, shifted left by 8 */
-    int32_t least;     /* columns worth less than this (and than least_net with the price */
-    int32_t least_net; /* taken off) make no better move */
-    size_t capacities;
-    int32_t room[HP_PACK_RESOURCES_MAX];
-    struct hp_columns allowed;
+    const int16_t *add;
+    const int16_t *weight;
+    const int16_t *limit; /* by column: INT16_MAX, or SHUT when it may not come */
+    int16_t category;
+    int16_t same;      /* more for columns of `category` */
+    int16_t room_high; /* points that may come in without passing `high` */
+    int16_t room_low;  /* points that must come in to reach `low` */
 };
 
-struct found { /* best per lane */
-    int32_t score[HP_LANES];
-    int32_t move[HP_LANES]; /* out << 8 | in */
+struct leaver {
+    int32_t worth;
+    int32_t more; /* what exchanges can be worth above the column that comes */
+    int32_t room_high;
+    uint32_t column;
+};
+
+struct found {
+    int32_t score;
+    uint32_t out;
+    int32_t in; /* below 0: the first of `scores` that is `raw` */
+    int16_t raw;
+    int16_t *scores; /* of all columns, of the best exchange so far */
+    int16_t *spare;
 };
 
 struct search {
@@ -77,122 +86,133 @@ struct search {
     int32_t room_high; /* points that may come in without passing `high` */
     int32_t room_low;  /* points that must come in to reach `low` */
     int32_t room[HP_PACK_RESOURCES_MAX];
-    int32_t most[HP_CORE_MAX / HP_LANES / 2]; /* by two lanes: see most_body() */
-    int32_t most_net[HP_CORE_MAX / HP_LANES / 2];
+    size_t capacities;
+    int32_t most;     /* the most that a column which may come is worth */
+    int32_t most_net; /* and is worth above its price at the base rate */
+    int moves;
+    uint32_t came;           /* the column that came last may not leave at once */
+    uint32_t left[HOLD_OUT]; /* the last columns that left, */
+    struct hp_columns away;  /* as a set */
+    struct hp_columns held;  /* may not come in */
+    uint32_t ban;            /* may not come in; HP_NO_COLUMN: none */
+    uint64_t full;           /* of the first 64 live rows but the count */
+    uint64_t tight;
+    bool crowded;            /* the count is full */
+    struct hp_columns once;  /* in a full row */
+    struct hp_columns twice; /* in two of them */
+    struct hp_columns open;  /* may just come, but for the count */
+    bool common_known;
+    int16_t common[HP_CORE_MAX]; /* `open`, spread */
+    int16_t limit[HP_CORE_MAX];
+    int16_t add[HP_CORE_MAX];
+    int16_t lighter[HP_CORE_MAX]; /* `add` less charges for capacities */
+    int16_t scores[2][HP_CORE_MAX];
     struct boundary window;
     struct boundary capacity[HP_PACK_RESOURCES_MAX];
-    int moves;
-    uint32_t came;                    /* the column that came last may not leave at once */
-    uint32_t left[HOLD_OUT];          /* the last columns that left, */
-    struct hp_columns away;           /* as a set */
-    struct hp_columns held;           /* may not come in */
-    struct hp_columns open[SEEN_MAX]; /* what rows let in, by */
-    uint64_t edges[SEEN_MAX];         /* the rows at an edge that what goes has */
-    int seen;
-    uint32_t ban; /* may not come in; HP_NO_COLUMN: none */
-    int32_t rewarded[HP_CORE_MAX];
-    const int32_t *add; /* core's, or `rewarded` while a minimum is missed */
+    int32_t loads[HP_PACK_RESOURCES_MAX][HP_CORE_MAX];
+    int16_t coarse_loads[HP_PACK_RESOURCES_MAX][HP_CORE_MAX];
 };
 
-#define INLINE             static inline __attribute__((always_inline))
-#define LANES_AT(array, j) (*(const hp_lanes *)((array) + (j)))
+#define INLINE static inline __attribute__((always_inline))
+typedef int16_t lanes __attribute__((vector_size(2 * LANE), aligned(2), may_alias));
 
-/* The greatest of eight numbers. */
-INLINE int32_t
-lanes_most(const hp_lanes *lanes)
-{
-    hp_lanes a = *lanes;
-    hp_lanes b = __builtin_shufflevector(a, a, 4, 5, 6, 7, 0, 1, 2, 3);
-    hp_lanes more = a > b;
-
-    a = (a & more) | (b & ~more);
-    b = __builtin_shufflevector(a, a, 2, 3, 0, 1, 6, 7, 4, 5);
-    more = a > b;
-    a = (a & more) | (b & ~more);
-    return a[0] > a[1] ? a[0] : a[1];
-}
-
-/* Bit k: columns 16 k to 16 k + 15 may hold a better move. */
+/* Columns in the core, in whole lanes, said so that the compiler sees it. */
 INLINE uint32_t
-worth_a_look(const struct search *search, const struct scan *scan)
+whole(const struct search *search)
 {
-    uint32_t look = 0;
-
-    for (uint32_t k = 0; k < search->core->padded / (2 * HP_LANES); k++)
-        look |= (uint32_t)((search->most[k] >= scan->least) &
-                           (search->most_net[k] >= scan->least_net))
-                << k;
-    return look;
+    return search->core->padded / LANE * LANE;
 }
 
-/* Exchanges for columns j to j + 7; `mask`: those allowed. */
-INLINE void
-scan_lanes(const struct search *search, const struct scan *scan, uint32_t j, int32_t mask,
-    hp_lanes *best, hp_lanes *move)
+INLINE int32_t
+clamp(int32_t value, int32_t most)
 {
-    const hp_lanes bit = {1, 2, 4, 8, 16, 32, 64, 128};
-    const hp_lanes number = {0, 1, 2, 3, 4, 5, 6, 7};
-    hp_lanes points = LANES_AT(search->window.points, j);
-    hp_lanes worth = LANES_AT(scan->add, j) - LANES_AT(scan->weight, j);
-    hp_lanes over = points - scan->room_high;
-    hp_lanes under = scan->room_low - points;
-    hp_lanes score;
-    hp_lanes better;
-
-    over &= over > 0;
-    under &= under > 0;
-    score = worth - scan->worth - ((over + under) * search->window.eighths >> 3) +
-            ((LANES_AT(scan->category, j) == scan->same_category) & scan->same_bonus);
-    for (size_t r = 0; r < scan->capacities; r++) {
-        over = LANES_AT(search->capacity[r].points, j) - scan->room[r];
-        over &= over > 0;
-        score -= over * search->capacity[r].eighths >> 3;
-    }
-    better = ((mask & bit) != 0) & (score > *best) & (worth > -HALF_CLASH);
-    *best = (score & better) | (*best & ~better);
-    *move = ((scan->tag + (int32_t)j + number) & better) | (*move & ~better);
+    return value > most ? most : value < -most ? -most : value;
 }
 
-INLINE void
-scan_body(const struct search *search, const struct scan *scan, struct found *found)
+INLINE int16_t
+coarse_points(const struct search *search, int32_t points)
 {
-    hp_lanes best = *(const hp_lanes *)found->score;
-    hp_lanes move = *(const hp_lanes *)found->move;
-
-    for (uint32_t look = worth_a_look(search, scan); look; look &= look - 1) {
-        uint32_t j = (uint32_t)__builtin_ctz(look) * 2 * HP_LANES;
-        int32_t mask = (int32_t)(scan->allowed.word[j >> 6] >> (j & 63) & 65535);
-
-        scan_lanes(search, scan, j, mask, &best, &move);
-        scan_lanes(search, scan, j + HP_LANES, mask >> 8, &best, &move);
-    }
-    *(hp_lanes *)found->score = best;
-    *(hp_lanes *)found->move = move;
+    return (int16_t)clamp(points >> search->core->coarse, COARSE_POINTS);
 }
 
-/* The most that columns not in `held` are worth, and are worth above their price at the base
- * rate, by two lanes. */
+/* INT16_MAX for the columns in the set, SHUT for others. */
 INLINE void
-most_body(struct search *search)
+spread(const struct hp_columns *set, int16_t *limit)
 {
-    const hp_lanes bit = {1, 2, 4, 8, 16, 32, 64, 128};
+    const lanes bit = {
+        1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, INT16_MIN};
 
-    for (uint32_t j = 0; j < search->core->padded; j += 2 * HP_LANES) {
-        int32_t mask = (int32_t)(~search->held.word[j >> 6] >> (j & 63) & 65535);
-        hp_lanes first = (mask & bit) != 0;
-        hp_lanes second = (mask >> 8 & bit) != 0;
-        hp_lanes a = (LANES_AT(search->add, j) & first) | (NEVER / 2 & ~first);
-        hp_lanes b = (LANES_AT(search->add, j + HP_LANES) & second) | (NEVER / 2 & ~second);
-        hp_lanes more = a > b;
-        hp_lanes most = (a & more) | (b & ~more);
+    for (uint32_t w = 0; w < HP_CORE_WORDS; w++)
+        for (uint32_t k = 0; k < 64; k += LANE) {
+            int16_t bits = (int16_t)(set->word[w] >> k);
 
-        search->most[j / (2 * HP_LANES)] = lanes_most(&most);
-        a -= LANES_AT(search->window.points, j);
-        b -= LANES_AT(search->window.points, j + HP_LANES);
-        more = a > b;
-        most = (a & more) | (b & ~more);
-        search->most_net[j / (2 * HP_LANES)] = lanes_most(&most);
+            *(lanes *)(limit + w * 64 + k) = ((bits & bit) == 0) ^ INT16_MAX;
+        }
+}
+
+/* Charges beyond the greatest 16-bit product are that. */
+INLINE int16_t
+charged(int16_t outside, int32_t eighths)
+{
+    return (int16_t)((uint16_t)((uint16_t)outside * (uint16_t)eighths) >> 3);
+}
+
+/* All exchanges of one column, valued but for its own worth; returns the greatest. */
+INLINE int16_t
+scan_all(const struct search *search, const struct scan *scan, int16_t *restrict scores)
+{
+    const int16_t *restrict points = search->window.points;
+    const int16_t *restrict category = search->core->coarse_category;
+    const int16_t *restrict add = scan->add;
+    const int16_t *restrict weight = scan->weight;
+    const int16_t *restrict limit = scan->limit;
+    const uint16_t eighths = (uint16_t)search->window.eighths;
+    const int16_t outside_max = (int16_t)(UINT16_MAX / eighths);
+    const struct scan at = *scan;
+    uint32_t padded = whole(search);
+    int16_t most = SHUT;
+
+    for (uint32_t j = 0; j < padded; j++) {
+        int16_t over = (int16_t)(points[j] - at.room_high);
+        int16_t under = (int16_t)(at.room_low - points[j]);
+        int16_t outside = over > under ? over : under;
+        int16_t score = (int16_t)(add[j] - weight[j]);
+
+        outside = outside > 0 ? outside : 0;
+        outside = outside < outside_max ? outside : outside_max;
+        score = (int16_t)(score + (category[j] == at.category ? at.same : 0));
+        score = (int16_t)(score - charged(outside, eighths));
+        score = score < limit[j] ? score : limit[j];
+        scores[j] = score;
+        most = score > most ? score : most;
     }
+    return most;
+}
+
+/* `add` less what the capacities charge once `out` (or HP_NO_COLUMN) is gone. */
+INLINE const int16_t *
+mind_capacities(struct search *search, uint32_t out)
+{
+    const int16_t *from = search->add;
+
+    for (size_t r = 0; r < search->capacities; r++) {
+        const struct boundary *capacity = &search->capacity[r];
+        int32_t gone = out == HP_NO_COLUMN ? 0 : capacity->fine[out];
+        int16_t room = coarse_points(search, search->room[r] + gone);
+        int16_t most = (int16_t)(UINT16_MAX / capacity->eighths);
+
+        for (uint32_t j = 0; j < search->core->padded; j++) {
+            int16_t over = (int16_t)(capacity->points[j] - room);
+            int32_t worth;
+
+            over = over > 0 ? over : 0;
+            over = over < most ? over : most;
+            worth = from[j] - charged(over, capacity->eighths);
+            search->lighter[j] = (int16_t)(worth < -WORTH_MAX ? -WORTH_MAX : worth);
+        }
+        from = search->lighter;
+    }
+    return from;
 }
 
 static int32_t
@@ -229,137 +249,209 @@ load_of(const struct hp_core *core, size_t r, int64_t use)
     return clamp_points(use * LOAD / (max + 1));
 }
 
+/* What columns are worth, in 16 bits, and the most of it. */
+INLINE void
+look_at_worth(struct search *search)
+{
+    const struct hp_core *core = search->core;
+    const int32_t *restrict fine = core->box.add;
+    const int16_t *restrict points = search->window.points;
+    int16_t *restrict add = search->add;
+    int16_t limit[HP_CORE_MAX];
+    int16_t most = SHUT;
+    int16_t most_net = SHUT;
+    uint32_t padded = whole(search);
+    uint32_t shift = core->coarse;
+
+    spread(&(struct hp_columns){{~search->held.word[0], ~search->held.word[1]}}, limit);
+    for (uint32_t j = 0; j < padded; j++) {
+        int32_t worth = fine[j] >> shift;
+
+        worth = worth > WORTH_MAX ? WORTH_MAX : worth;
+        worth = worth < -WORTH_MAX ? -WORTH_MAX : worth;
+        add[j] = (int16_t)worth;
+    }
+    if (core->box.deficit) {
+        struct hp_columns needed = hp_core_needed(core);
+
+        for (uint32_t j = 0; j < padded; j++)
+            add[j] = (int16_t)(add[j] + (hp_columns_has(&needed, j) ? REWARD : 0));
+    }
+    for (uint32_t j = 0; j < padded; j++) {
+        int16_t worth = add[j] < limit[j] ? add[j] : limit[j];
+        int16_t net = (int16_t)(add[j] - points[j]);
+
+        net = net < limit[j] ? net : limit[j];
+        most = worth > most ? worth : most;
+        most_net = net > most_net ? net : most_net;
+    }
+    search->most = most;
+    search->most_net = most_net;
+}
+
+/* Which columns the full rows keep out: one row alone, or more. The count of units is left to
+ * itself: when it is full, nothing just comes, and what is exchanged for something always fits.
+ */
+INLINE void
+look_at_edges(struct search *search)
+{
+    const struct hp_core *core = search->core;
+    uint64_t count = core->count_live;
+
+    search->common_known = false;
+    search->crowded = core->count_live && (core->box.full.word[0] & 1);
+    search->full = core->box.full.word[0] & ~count;
+    search->tight = core->box.tight.word[0] & ~count;
+    search->once = search->twice = (struct hp_columns){0};
+    for (uint64_t bits = search->full; bits; bits &= bits - 1) {
+        const struct hp_columns *row = &core->row_columns[__builtin_ctzll(bits)];
+
+        for (uint32_t w = 0; w < HP_CORE_WORDS; w++) {
+            search->twice.word[w] |= search->once.word[w] & row->word[w];
+            search->once.word[w] |= row->word[w];
+        }
+    }
+    for (uint32_t w = 0; w < HP_CORE_WORDS; w++)
+        search->open.word[w] = ~search->held.word[w] & ~search->once.word[w] &
+                               ~core->box.shut.word[w] & ~core->box.early.word[w];
+}
+
 INLINE void
 look_at_rows(struct search *search)
 {
     const struct hp_core *core = search->core;
-    struct hp_columns needed;
 
     for (uint32_t w = 0; w < HP_CORE_WORDS; w++)
         search->held.word[w] =
             core->box.chosen.word[w] | search->away.word[w] | ~core->there.word[w];
-    search->add = core->box.add;
     search->room_high = edge(search, core->high - core->box.cost);
     search->room_low = edge(search, core->low - core->box.cost);
-    for (size_t r = 0; r < core->problem->instance->resource_count; r++)
+    for (size_t r = 0; r < search->capacities; r++)
         search->room[r] =
             load_of(core, r, core->problem->instance->resources[r].max - core->box.use[r]);
-    if (!core->box.deficit)
-        return;
-    needed = hp_core_needed(core);
-    for (uint32_t j = 0; j < core->padded; j++)
-        search->rewarded[j] = core->box.add[j] + (hp_columns_has(&needed, j) ? REWARD : 0);
-    search->add = search->rewarded;
+    look_at_worth(search);
+    look_at_edges(search);
 }
 
-static const int32_t nothing[HP_CORE_MAX];
+static const int16_t nothing[HP_CORE_MAX];
 
-/* Columns that no row keeps out once `out` is gone; equal rows at an edge, equal columns. */
-INLINE struct hp_columns
-open_without(struct search *search, uint32_t out)
+/* Columns that may come once `out` is gone. */
+INLINE const int16_t *
+limit_without(struct search *search, uint32_t out)
 {
     const struct hp_core *core = search->core;
-    uint64_t edges;
+    struct hp_columns open = search->open;
+    uint64_t full = 0;
+    uint64_t tight = 0;
 
-    if (core->row_words > 1)
-        return hp_core_open(core, out);
-    edges = out == HP_NO_COLUMN
-                ? 0
-                : core->rows[out].word[0] & (core->box.full.word[0] | core->box.tight.word[0]);
-    for (int k = 0; k < search->seen; k++)
-        if (search->edges[k] == edges)
-            return search->open[k];
-    search->edges[search->seen] = edges;
-    search->open[search->seen] = hp_core_open(core, out);
-    if (search->seen + 1 < SEEN_MAX)
-        return search->open[search->seen++];
-    return search->open[search->seen];
-}
-
-/* Exchanges of `out`, or (HP_NO_COLUMN) columns that just come. */
-INLINE void
-scan_exchanges(
-    struct search *search, uint32_t out, int32_t least, int32_t least_net, struct found *found)
-{
-    const struct hp_core *core = search->core;
-    struct scan scan;
-
-    scan.add = search->add;
-    scan.weight = nothing;
-    scan.category = core->category;
-    scan.padded = core->padded;
-    scan.same_category = -2;
-    scan.same_bonus = 0;
-    scan.room_high = search->room_high;
-    scan.room_low = search->room_low;
-    scan.worth = 0;
-    scan.tag = NOTHING_CODE << 8;
-    scan.least = least;
-    scan.least_net = least_net;
-    scan.capacities = core->problem->instance->resource_count;
-    scan.allowed = open_without(search, out);
-
-    for (uint32_t w = 0; w < HP_CORE_WORDS; w++)
-        scan.allowed.word[w] &= ~search->held.word[w];
-    for (size_t r = 0; r < scan.capacities; r++)
-        scan.room[r] = search->room[r];
     if (out != HP_NO_COLUMN) {
-        scan.weight = core->weight + (size_t)out * core->padded;
-        scan.same_category = core->category[out];
-        scan.same_bonus = core->box.same[core->category[out]];
-        scan.worth = hp_core_worth(core, out);
-        scan.tag = (int32_t)(out << 8);
-        scan.room_high += search->window.points[out];
-        scan.room_low += search->window.points[out];
-        for (size_t r = 0; r < scan.capacities; r++)
-            scan.room[r] += search->capacity[r].points[out];
+        full = core->rows[out].word[0] & search->full;
+        tight = core->rows[out].word[0] & search->tight;
     }
-    scan_body(search, &scan, found);
+    if (core->row_words > 1 || full & (full - 1) ||
+        (out != HP_NO_COLUMN && hp_columns_has(&core->tied, out))) {
+        open = hp_core_open(core, out);
+        for (uint32_t w = 0; w < HP_CORE_WORDS; w++)
+            open.word[w] &= ~search->held.word[w];
+    } else if (full | tight) {
+        for (uint32_t w = 0; full && w < HP_CORE_WORDS; w++)
+            open.word[w] |= core->row_columns[__builtin_ctzll(full)].word[w] &
+                            ~search->twice.word[w] & ~search->held.word[w] &
+                            ~core->box.shut.word[w] & ~core->box.early.word[w];
+        for (; tight; tight &= tight - 1)
+            for (uint32_t w = 0; w < HP_CORE_WORDS; w++)
+                open.word[w] &= core->row_columns[__builtin_ctzll(tight)].word[w];
+    } else {
+        if (!search->common_known)
+            spread(&open, search->common);
+        search->common_known = true;
+        return search->common;
+    }
+    spread(&open, search->limit);
+    return search->limit;
+}
+
+/* Exchanges of a leaver, or (HP_NO_COLUMN) columns that just come. */
+INLINE void
+scan_exchanges(struct search *search, const struct leaver *leaver, struct found *found)
+{
+    const struct hp_core *core = search->core;
+    uint32_t out = leaver->column;
+    int32_t gone = out == HP_NO_COLUMN ? 0 : search->window.fine[out];
+    struct scan scan;
+    int16_t most;
+
+    scan.limit = limit_without(search, out);
+    scan.add = search->capacities ? mind_capacities(search, out) : search->add;
+    scan.weight = nothing;
+    scan.category = INT16_MIN;
+    scan.same = 0;
+    scan.room_high = coarse_points(search, search->room_high + gone);
+    scan.room_low = coarse_points(search, search->room_low + gone);
+    if (out != HP_NO_COLUMN) {
+        scan.weight = core->coarse_weight + (size_t)out * core->padded;
+        scan.category = core->coarse_category[out];
+        scan.same = (int16_t)clamp(
+            core->box.same[core->category[out]] >> core->coarse, HP_COARSE_MAX / 2);
+    }
+    most = scan_all(search, &scan, found->spare);
+    if (most != SHUT && most - leaver->worth > found->score) {
+        int16_t *swap = found->scores;
+
+        found->score = most - leaver->worth;
+        found->raw = most;
+        found->out = out;
+        found->in = -1;
+        found->scores = found->spare;
+        found->spare = swap;
+    }
 }
 
 /* Dropping is exchanging for nothing. */
 INLINE void
-scan_drop(const struct search *search, uint32_t out, struct found *found)
+scan_drop(const struct search *search, const struct leaver *leaver, struct found *found)
 {
     const struct hp_core *core = search->core;
-    int32_t over = -search->room_high - search->window.points[out];
-    int32_t under = search->room_low + search->window.points[out];
-    int32_t outside = over > 0 ? over : under > 0 ? under : 0;
-    int32_t score = -hp_core_worth(core, out) - (outside * search->window.eighths >> 3);
+    uint32_t out = leaver->column;
+    int32_t score = -leaver->worth;
+    int32_t over;
+    int32_t under;
 
-    if (score <= found->score[0])
+    if (score <= found->score)
+        return;
+    over = -search->room_high - search->window.fine[out];
+    under = search->room_low + search->window.fine[out];
+    over = (over > under ? over : under) >> core->coarse;
+    score -= over > 0 ? over * search->window.eighths >> 3 : 0;
+    if (score <= found->score)
         return;
     for (uint32_t w = 0; w < core->row_words; w++)
         if (core->rows[out].word[w] & core->box.tight.word[w])
             return;
-    for (size_t r = 0; r < core->problem->instance->resource_count; r++) {
-        over = -search->room[r] - search->capacity[r].points[out];
+    for (size_t r = 0; r < search->capacities; r++) {
+        over = (-search->room[r] - search->capacity[r].fine[out]) >> core->coarse;
         score -= over > 0 ? over * search->capacity[r].eighths >> 3 : 0;
     }
-    if (score > found->score[0]) {
-        found->score[0] = score;
-        found->move[0] = (int32_t)(out << 8 | NOTHING_CODE);
+    if (score > found->score) {
+        found->score = score;
+        found->out = out;
+        found->in = NOTHING_CODE;
     }
 }
 
-struct leaver {
-    int32_t more;
-    uint32_t column;
-};
-
-/* What exchanges of `out` can be worth above the column that comes; plus SLACK for rounding. */
-INLINE int32_t
-more_of(const struct search *search, uint32_t out)
+INLINE struct leaver
+leaver_of(const struct search *search, uint32_t out)
 {
     const struct hp_core *core = search->core;
     int32_t same = core->box.same[core->category[out]];
+    int32_t worth = (core->box.add[out] + same) >> core->coarse;
+    int32_t most = (core->spite[out] + (same > 0 ? same : 0)) >> core->coarse;
 
-    if (hp_columns_has(&core->clashing, out))
-        return INT32_MAX / 2;
-    return core->spite[out] + (same > 0 ? same : 0) - core->box.add[out] - same + SLACK;
+    return (struct leaver){worth, most - worth + SLACK,
+        (search->room_high + search->window.fine[out]) >> core->coarse, out};
 }
 
-/* Columns that may go, and what more_of() says of each; one of the most stands first. */
+/* Columns that may go; the one whose exchanges promise most stands first. */
 INLINE uint32_t
 list_leavers(const struct search *search, struct leaver *leavers)
 {
@@ -368,13 +460,14 @@ list_leavers(const struct search *search, struct leaver *leavers)
     uint32_t first = 0;
 
     for (uint32_t w = 0; w < HP_CORE_WORDS; w++)
-        for (uint64_t bits = core->box.chosen.word[w] & ~core->pinned.word[w]; bits;
-             bits &= bits - 1) {
+        for (uint64_t bits =
+                 core->box.chosen.word[w] & ~core->pinned.word[w] & ~core->box.needed.word[w];
+             bits; bits &= bits - 1) {
             uint32_t out = w * 64 + (uint32_t)__builtin_ctzll(bits);
 
-            if (out == search->came || core->box.add[out] > HALF_CLASH)
+            if (out == search->came)
                 continue;
-            leavers[count] = (struct leaver){more_of(search, out), out};
+            leavers[count] = leaver_of(search, out);
             first = leavers[count].more > leavers[first].more ? count : first;
             count++;
         }
@@ -387,46 +480,64 @@ list_leavers(const struct search *search, struct leaver *leavers)
     return count;
 }
 
-/* The best move, or -1. Equal scores: the smaller code. */
+/* May an exchange of it beat the best so far? */
+INLINE bool
+promises(const struct search *search, const struct leaver *leaver, const struct found *found)
+{
+    int32_t net = search->most_net + leaver->room_high;
+    int32_t most = search->most < net ? search->most : net;
+
+    return most + leaver->more > found->score;
+}
+
+INLINE uint32_t
+found_in(const struct search *search, const struct found *found)
+{
+    uint32_t in = 0;
+
+    if (found->in >= 0)
+        return (uint32_t)found->in;
+    for (; in + LANE < search->core->padded; in += LANE) {
+        int16_t hit = 0;
+
+        for (uint32_t k = 0; k < LANE; k++)
+            hit |= (int16_t)(found->scores[in + k] == found->raw ? -1 : 0);
+        if (hit)
+            break;
+    }
+    while (found->scores[in] != found->raw)
+        in++;
+    return in;
+}
+
+/* The best move as out << 8 | in, or -1. */
 INLINE int32_t
 best_move(struct search *search)
 {
+    static const struct leaver none = {0, 0, 0, HP_NO_COLUMN};
     struct leaver leavers[HP_PACK_UNITS_MAX];
-    struct found found;
-    uint32_t count;
-    int32_t best = 0;
+    struct found found = {
+        .score = NEVER, .scores = search->scores[0], .spare = search->scores[1]};
+    uint32_t count = 1;
 
-    for (int k = 0; k < HP_LANES; k++) {
-        found.score[k] = NEVER;
-        found.move[k] = -1;
-    }
-    search->seen = 0;
-    most_body(search);
     if (search->moves == 0 && search->ban != HP_NO_COLUMN) {
-        if (search->core->box.add[search->ban] > HALF_CLASH) /* a copy depends on it */
+        if (hp_columns_has(&search->core->box.needed, search->ban))
             return -1;
-        scan_exchanges(search, search->ban, NEVER, NEVER, &found);
-        scan_drop(search, search->ban, &found);
+        leavers[0] = leaver_of(search, search->ban);
     } else {
-        scan_exchanges(search, HP_NO_COLUMN, NEVER, NEVER, &found);
+        if (!search->crowded)
+            scan_exchanges(search, &none, &found);
         count = list_leavers(search, leavers);
-        for (uint32_t k = 0; k < count; k++) {
-            uint32_t out = leavers[k].column;
-            int32_t best_yet = lanes_most((const hp_lanes *)found.score);
-            int32_t least = best_yet < -HALF_CLASH ? NEVER : best_yet - leavers[k].more;
-
-            scan_exchanges(search, out, least,
-                least == NEVER ? NEVER : least - search->room_high - search->window.points[out],
-                &found);
-        }
-        for (uint32_t k = 0; k < count; k++)
-            scan_drop(search, leavers[k].column, &found);
     }
-    for (int k = 1; k < HP_LANES; k++)
-        if (found.score[k] > found.score[best] ||
-            (found.score[k] == found.score[best] && found.move[k] < found.move[best]))
-            best = k;
-    return found.move[best];
+    for (uint32_t k = 0; k < count; k++)
+        if (found.score == NEVER || promises(search, &leavers[k], &found))
+            scan_exchanges(search, &leavers[k], &found);
+    for (uint32_t k = 0; k < count; k++)
+        scan_drop(search, &leavers[k], &found);
+    if (found.score == NEVER)
+        return -1;
+    return (int32_t)((found.out == HP_NO_COLUMN ? NOTHING_CODE : found.out) << 8 |
+                     found_in(search, &found));
 }
 
 INLINE void
@@ -484,6 +595,35 @@ adapt_all(struct search *search)
 }
 
 static void
+price_columns(struct search *search)
+{
+    struct hp_core *core = search->core;
+
+    if (core->priced_rate == search->rate)
+        return;
+    core->priced_rate = search->rate;
+    for (uint32_t j = 0; j < core->padded; j++) {
+        core->priced[j] = hp_core_points(core->price[j], search->rate);
+        core->coarse_priced[j] = coarse_points(search, core->priced[j]);
+    }
+}
+
+static void
+load_columns(struct search *search, size_t r)
+{
+    const struct hp_core *core = search->core;
+
+    for (uint32_t j = 0; j < core->padded; j++) {
+        int32_t load = j < core->count
+                           ? load_of(core, r, hp_problem_use(core->problem, core->item[j], r))
+                           : 0;
+
+        search->loads[r][j] = load;
+        search->coarse_loads[r][j] = coarse_points(search, load);
+    }
+}
+
+static void
 prepare(struct search *search, const struct hp_tabu_plan *plan)
 {
     struct hp_core *core = search->core;
@@ -500,18 +640,13 @@ prepare(struct search *search, const struct hp_tabu_plan *plan)
                    : plan->rate > core->rate_max ? core->rate_max
                                                  : plan->rate;
     search->money_max = (INT64_C(1) << 61) / search->rate;
-    search->window.eighths = plan->eighths;
-    search->window.streak = 0;
-    for (uint32_t j = 0; j < core->padded; j++)
-        search->window.points[j] = hp_core_points(core->price[j], search->rate);
-    for (size_t r = 0; r < core->problem->instance->resource_count; r++) {
-        search->capacity[r].eighths = plan->eighths;
-        search->capacity[r].streak = 0;
-        for (uint32_t j = 0; j < core->padded; j++)
-            search->capacity[r].points[j] =
-                j < core->count
-                    ? load_of(core, r, hp_problem_use(core->problem, core->item[j], r))
-                    : 0;
+    search->capacities = core->problem->instance->resource_count;
+    price_columns(search);
+    search->window = (struct boundary){core->priced, core->coarse_priced, plan->eighths, 0};
+    for (size_t r = 0; r < search->capacities; r++) {
+        load_columns(search, r);
+        search->capacity[r] =
+            (struct boundary){search->loads[r], search->coarse_loads[r], plan->eighths, 0};
     }
 }
 
