@@ -242,8 +242,10 @@ choose(struct hp_task *task, int64_t low, struct hp_error *error)
             hp_arena_release(&arena);
             return status;
         }
-        if (!hp_digest_equal(here, header.digest))
+        if (!hp_digest_equal(here, header.digest)) {
             why = "the copy lost rows";
+            hp_metric_add(task->worker->rebuilds, 1);
+        }
     }
     restore->cold = why != NULL;
     restore->proven = why || !header.end.present;

@@ -16,7 +16,7 @@
  * A task that opens also asks of every item in its index whether the catalogue still has it: a
  * tombstone may be compacted away while hamper is down.
  *
- * Cost: one pass over the snapshot per new snapshot, and HP_FANOUT_STEP index rows a call.
+ * Cost: one pass over the snapshot per new snapshot, and `walk_users` index rows a call.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -26,7 +26,6 @@
 #include "base/metric.h"
 #include "store/keys.h"
 
-#define HP_FANOUT_STEP   256 /* holders marked in one call */
 #define PROGRESS_VERSION 1
 #define REFRESH_DUE_MS   (2 * 86400000LL)
 
@@ -398,7 +397,7 @@ enum hp_status
 hp_fanout_walk(struct hp_flow *flow, struct hp_step *step, bool *more, struct hp_error *error)
 {
     struct hp_flow_task *own = hp_task_user(hp_step_task(step));
-    size_t room = HP_FANOUT_STEP;
+    size_t room = (size_t)flow->options.walk_users;
     enum hp_status status = HP_OK;
 
     if (!own->fanout) {
@@ -429,6 +428,7 @@ struct sweep {
     struct hp_step *step;
     struct hp_bytes *keys;
     size_t count;
+    size_t max;
 };
 
 static bool
@@ -438,7 +438,7 @@ visit_standing(void *context, struct hp_bytes key, struct hp_bytes value)
 
     (void)value;
     sweep->keys[sweep->count++] = hp_arena_copy(hp_step_arena(sweep->step), key);
-    return sweep->count < HP_FANOUT_STEP;
+    return sweep->count < sweep->max;
 }
 
 static enum hp_status
@@ -517,21 +517,21 @@ hp_sweep_walk(struct hp_flow *flow, struct hp_step *step, int64_t now_ms, bool *
     struct hp_error *error)
 {
     struct hp_flow_task *own = hp_task_user(hp_step_task(step));
-    struct sweep sweep = {.step = step};
+    struct sweep sweep = {.step = step, .max = (size_t)flow->options.walk_users};
     enum hp_status status;
 
     if (own->sweep_at == 0 && (status = sweep_load(flow, step, now_ms, error)))
         return status;
     if (now_ms < own->sweep_at)
         return HP_OK;
-    sweep.keys = HP_ARENA_ARRAY(hp_step_arena(step), HP_FANOUT_STEP, struct hp_bytes);
+    sweep.keys = HP_ARENA_ARRAY(hp_step_arena(step), sweep.max, struct hp_bytes);
     status = hp_step_scan(step, HP_STORE_STANDING, hp_bytes("", 0), own->sweep_user,
         visit_standing, &sweep, error);
     if (!status)
         status = sweep_users(step, &sweep, now_ms, error);
     if (status)
         return status;
-    if (sweep.count == HP_FANOUT_STEP) {
+    if (sweep.count == sweep.max) {
         struct hp_buffer next = {0};
 
         hp_buffer_append(

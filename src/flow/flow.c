@@ -17,6 +17,7 @@
 #include "flow/solve.h"
 #include "store/keys.h"
 
+#define WALK_USERS 256 /* index rows read in one call */
 static const enum hp_topic source_topics[HP_SOURCE_COUNT] = {
     [HP_SOURCE_ORDERS] = HP_TOPIC_ORDERS,
     [HP_SOURCE_FEEDBACK] = HP_TOPIC_FEEDBACK,
@@ -305,6 +306,8 @@ hp_flow_new(
     enum hp_status status;
 
     made->options = *options;
+    if (made->options.walk_users == 0)
+        made->options.walk_users = WALK_USERS;
     made->weights = options->weights ? *options->weights : hp_weights_defaults;
     if (options->privacy_min_buyers > 0)
         made->weights.min_buyers = options->privacy_min_buyers;

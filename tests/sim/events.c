@@ -241,11 +241,10 @@ one_of(struct sim *sim, const char *const *texts, uint32_t count, uint32_t often
 }
 
 static void
-send_preferences(struct sim *sim)
+send_preferences_of(struct sim *sim, struct hp_bytes user)
 {
     static const char *const diets[] = {"vegetarian"};
     struct hp_preferences *preferences = HP_ARENA_NEW(&sim->arena, struct hp_preferences);
-    struct hp_bytes user = some_user(sim, SIM_USERS);
 
     if (hp_rng_below(&sim->rng, 8) == 0) {
         send(sim, HP_TOPIC_PREFERENCES, user, home(sim, user), NULL);
@@ -263,16 +262,27 @@ send_preferences(struct sim *sim)
 }
 
 static void
-send_request(struct sim *sim)
+send_request_of(struct sim *sim, struct hp_bytes user)
 {
     struct hp_box_request *request = HP_ARENA_NEW(&sim->arena, struct hp_box_request);
 
     *request = (struct hp_box_request){.request_id = name(sim, "q", ++sim->events),
-        .user_id = some_user(sim, SIM_USERS),
+        .user_id = user,
         .requested_at = sim->now_ms,
         .avoid_allergens = one_of(sim, allergens, HP_ARRAY_SIZE(allergens), 4),
         .boxes = {true, 1 + hp_rng_below(&sim->rng, 2)}};
     send(sim, HP_TOPIC_BOX_REQUESTS, request->user_id, place(sim, request->user_id), request);
+}
+
+/* The user says something new and asks the moment after. */
+static void
+send_both(struct sim *sim)
+{
+    struct hp_bytes user = some_user(sim, SIM_USERS);
+
+    send_preferences_of(sim, user);
+    sim->now_ms++;
+    send_request_of(sim, user);
 }
 
 static void
@@ -327,10 +337,12 @@ send_one(struct sim *sim)
         send_order(sim);
     else if (draw < 50)
         send_feedback(sim);
-    else if (draw < 62)
-        send_preferences(sim);
+    else if (draw < 58)
+        send_preferences_of(sim, some_user(sim, SIM_USERS));
+    else if (draw < 66)
+        send_request_of(sim, some_user(sim, SIM_USERS));
     else if (draw < 72)
-        send_request(sim);
+        send_both(sim);
     else if (draw < 76)
         send_erasure(sim);
     else if (draw < 84)

@@ -2,14 +2,13 @@
  * tests/sim/hamper_sim.c - the simulator's command line.
  *
  *     hamper-sim [--seeds N] [--seed S] [--jobs J] [--twice]
- *     hamper-sim-bugs [--bugs [--quick] | --bug NAME] [--seeds N] [--seed S] [--jobs J]
+ *     hamper-sim-bugs [--bugs | --bug NAME] [--seeds N] [--seed S] [--jobs J]
  *
  * Plays N schedules from seed S on. A failing one prints the command that repeats it. With
  * --twice each is played a second time, and the two traces must be equal.
  *
  * The second program has mistakes to choose from. --bugs plays up to N schedules (2,000) with
- * each of them, until one shows it, and fails when none does; --quick leaves out those that
- * are rarely seen.
+ * each of them, until one shows it, and fails when none does.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -34,7 +33,6 @@ struct plan {
     uint64_t jobs;
     bool twice;
     bool bugs;
-    bool quick; /* without those that are rarely seen */
 };
 
 static bool
@@ -110,21 +108,6 @@ find_bug(const struct plan *plan, const char *bug)
     return 0;
 }
 
-/* Those that no schedule has shown yet, or only one of many hundreds. Of the first two a warm
- * start that adds up its rows and looks for its !end row in the changelog leaves nothing to
- * see. */
-static bool
-is_shy(const char *name)
-{
-    static const char *const shy[] = {"store-before-commit", "position-early", "producer-kept",
-        "fanout-early", "fence-by-end", "restore-short", "old-copy", "group-stale"};
-
-    for (size_t i = 0; i < HP_ARRAY_SIZE(shy); i++)
-        if (strcmp(name, shy[i]) == 0)
-            return true;
-    return false;
-}
-
 static uint64_t
 find_share(const struct plan *plan, uint64_t job)
 {
@@ -132,11 +115,8 @@ find_share(const struct plan *plan, uint64_t job)
 
     for (int i = 1 + (int)job; hp_bug_name((enum hp_bug)i); i += (int)plan->jobs) {
         const char *name = hp_bug_name((enum hp_bug)i);
-        uint64_t seeds;
+        uint64_t seeds = find_bug(plan, name);
 
-        if (plan->quick && is_shy(name))
-            continue;
-        seeds = find_bug(plan, name);
         missed += seeds == 0;
         printf(seeds ? "%-22s shown by seed %" PRIu64 "\n" : "%-22s NOT shown\n", name,
             plan->seed + seeds - 1);
@@ -211,10 +191,6 @@ parse(int argc, char **argv, struct plan *plan)
 #ifdef HAMPER_BUGS
         if (strcmp(argv[i], "--bugs") == 0) {
             plan->bugs = true;
-            continue;
-        }
-        if (strcmp(argv[i], "--quick") == 0) {
-            plan->quick = true;
             continue;
         }
         if (strcmp(argv[i], "--bug") == 0) {

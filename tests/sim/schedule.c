@@ -62,6 +62,26 @@ start_somebody(struct sim *sim)
         sim_start(sim, instance);
 }
 
+static void
+start_all(struct sim *sim)
+{
+    for (int i = 0; i < sim->tunables.instances; i++)
+        if (!sim->instances[i]->worker)
+            sim_start(sim, sim->instances[i]);
+}
+
+/* Everybody works for a while, until `until` is over if that is sooner. */
+static void
+bustle(struct sim *sim, uint32_t rounds, const struct sim_instance *until)
+{
+    for (uint32_t i = 0; i < rounds && (!until || until->worker); i++) {
+        for (int k = 0; k < sim->tunables.instances; k++)
+            if (is_awake(sim, sim->instances[k]))
+                sim_turn(sim->instances[k], true);
+        sim->now_ms += hp_rng_below(&sim->rng, 12);
+    }
+}
+
 /* Dies in one of its next calls, the write to the store among them. */
 static void
 arm(struct sim *sim)
@@ -75,10 +95,47 @@ arm(struct sim *sim)
     instance->after = hp_rng_below(&sim->rng, 2);
 }
 
+/* Will stand still in the middle of a turn, at best while there is something to do. */
 static void
 arm_freeze(struct sim *sim)
 {
     some_instance(sim)->freeze_at = hp_rng_below(&sim->rng, 100);
+    if (hp_rng_below(&sim->rng, 2))
+        return;
+    start_all(sim);
+    sim_send_some(sim);
+    bustle(sim, 20, NULL);
+}
+
+static void
+evict(struct sim *sim)
+{
+    struct sim_instance *instance = some_instance(sim);
+
+    if (instance->worker)
+        sim_evict(instance);
+}
+
+/*
+ * Its owner dies between the rows and the offsets of a commit and is put out at once, the next
+ * one loses the partition again: what the dead wrote is open all the time, with the rows of the
+ * living behind it.
+ */
+static void
+relay(struct sim *sim)
+{
+    struct sim_instance *instance = some_instance(sim);
+
+    start_all(sim);
+    instance->die_in = "offsets";
+    sim_send_some(sim);
+    bustle(sim, 20, instance);
+    sim_evict(instance);
+    bustle(sim, 20, NULL);
+    sim_send_some(sim);
+    bustle(sim, 20, NULL);
+    evict(sim);
+    bustle(sim, 20, NULL);
 }
 
 static void
@@ -174,24 +231,27 @@ swap_disk(struct sim *sim)
     }
 }
 
-static void
-evict(struct sim *sim)
-{
-    struct sim_instance *instance = some_instance(sim);
-
-    if (instance->worker)
-        sim_evict(instance);
-}
-
-/* Everything stands still for longer than tombstones are kept. */
+/* Everything stands still for longer than tombstones are kept. A disk may be one of before. */
 static void
 pass_a_day(struct sim *sim)
 {
+    struct sim_instance *instance = some_instance(sim);
+    struct hp_kv *before = NULL;
     struct hp_error error;
 
-    if (hp_rng_below(&sim->rng, 4))
+    if (hp_rng_below(&sim->rng, 2))
         return;
+    if (hp_rng_below(&sim->rng, 2)) {
+        before = sim_disk_copy(instance->disk);
+        sim_send_some(sim);
+        sim_send_some(sim);
+        bustle(sim, 40, NULL);
+    }
     sim_end_all(sim);
+    if (before) {
+        hp_kv_free(instance->disk);
+        instance->disk = before;
+    }
     sim->now_ms += SIM_DAY_MS + SIM_DAY_MS / 4;
     sim->days_passed = true;
     for (int32_t p = 0; p < sim->tunables.partitions; p++)
@@ -203,7 +263,7 @@ pass_a_day(struct sim *sim)
 static void
 act(struct sim *sim)
 {
-    switch (hp_rng_below(&sim->rng, 68)) {
+    switch (hp_rng_below(&sim->rng, 70)) {
     case 0: sim_end(some_instance(sim), true); return;
     case 1: sim_end(some_instance(sim), false); return;
     case 2:
@@ -222,6 +282,8 @@ act(struct sim *sim)
     case 66:
     case 67: arm_freeze(sim); return;
     case 65: pass_a_day(sim); return;
+    case 68:
+    case 69: relay(sim); return;
     case 10:
     case 11:
     case 12:

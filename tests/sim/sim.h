@@ -55,6 +55,7 @@ struct sim_instance {
     int64_t die_at;       /* operations left until it dies; SIM_NEVER */
     int64_t die_at_write; /* the same, of writes to its store only */
     bool after;           /* ... and the write in which it dies is applied */
+    const char *die_in;   /* the call to the broker in which it dies next; NULL */
     int64_t freeze_at;    /* reads of its store until it stands still in the middle of a turn */
     bool failed;          /* a call failed for good */
     int64_t asleep_until_ms;
@@ -77,6 +78,7 @@ struct sim_tunables {
     size_t overlay_bytes;
     size_t round_records;
     int32_t emit_batch_users;
+    int32_t walk_users;
     bool eager_rows;
     uint32_t retry_chance;    /* of 1,000 broker calls, so many fail in passing */
     uint32_t fatal_chance;    /* of 10,000, so many for good */

@@ -189,6 +189,8 @@ fault(void *context, const char *operation, struct hp_error *error)
 
     if (!sim->current)
         return HP_OK;
+    if (sim->current->die_in && strcmp(sim->current->die_in, operation) == 0)
+        sim->current->dead = true;
     if (sim_dies(sim->current))
         return hp_fail(error, HP_FATAL, "the process died");
     if (sim->current->reads_only && strcmp(operation, "begin") == 0)
@@ -217,6 +219,7 @@ draw_tunables(struct sim *sim)
     t->overlay_bytes = hp_rng_below(rng, 3) ? 1U << 20 : 2000 + hp_rng_below(rng, 8000);
     t->round_records = 1 + hp_rng_below(rng, hp_rng_below(rng, 2) ? 8 : 200);
     t->emit_batch_users = (int32_t)(1 + hp_rng_below(rng, hp_rng_below(rng, 2) ? 2 : 50));
+    t->walk_users = hp_rng_below(rng, 3) ? (int32_t)(1 + hp_rng_below(rng, 3)) : 0;
     t->eager_rows = hp_rng_below(rng, 2);
     t->retry_chance = chances[hp_rng_below(rng, HP_ARRAY_SIZE(chances))];
     t->fatal_chance = hp_rng_below(rng, 3) ? 0 : hp_rng_below(rng, 40);
@@ -251,6 +254,7 @@ disarm(struct sim_instance *instance)
     instance->die_at = SIM_NEVER;
     instance->die_at_write = SIM_NEVER;
     instance->freeze_at = SIM_NEVER;
+    instance->die_in = NULL;
 }
 
 static struct sim_instance *
@@ -368,6 +372,7 @@ open_flow(struct sim_instance *instance, struct hp_error *error)
         .rows_publish_ms = sim->tunables.rows_publish_ms,
         .rows_cache_bytes = sim->tunables.rows_cache_bytes,
         .emit_batch_users = sim->tunables.emit_batch_users,
+        .walk_users = sim->tunables.walk_users,
         .emit_defer_records = 100000,
         .privacy_min_buyers = 2,
         .eager_rows = sim->tunables.eager_rows,
