@@ -139,6 +139,7 @@ struct hp_worker {
     size_t queued; /* records in all queues */
     bool assigned;
     bool begun;         /* the producer's transaction is open */
+    bool answered;      /* it holds what an input record caused */
     bool doubt;         /* the last commit's outcome is unknown */
     bool drained;       /* the last poll had nothing */
     bool cut;           /* the round ended before its queues did */

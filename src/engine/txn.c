@@ -357,6 +357,7 @@ static void
 count_commit(struct hp_worker *worker, int64_t began_ms)
 {
     worker->begun = false;
+    worker->answered = false;
     worker->commit_ms = hp_worker_now(worker);
     worker->retry_delay_ms = 0;
     worker->transactions++;
@@ -411,6 +412,7 @@ hp_txn_abort(struct hp_worker *worker)
         hp_metric_add(worker->aborts, 1);
     }
     worker->begun = false;
+    worker->answered = false;
     for (int32_t p = 0; p < worker->options.partitions; p++) {
         struct hp_task *task = worker->tasks[p];
         bool in_doubt = worker->doubt && takes_part(task) && !hp_bug(HP_BUG_DOUBT_REWOUND);

@@ -10,11 +10,12 @@
  *       emit          per task; what it sends joins the same transaction
  *       commit        when due
  *
- * Commit rule: what is open is committed when the inputs are drained and `commit_gap_ms` passed
- * since the last commit, or when it is `commit_interval_ms` old, or when an overlay is full. A
- * round is cut at the interval, or at BATCH_MS_MAX whatever the interval, so that nothing waits
- * behind a long backlog. Positions moved by an END alone are committed once the inputs are
- * drained; all positions at the start and hourly, since a group forgets offsets nobody commits.
+ * Commit rule: what is open is committed when the inputs are drained, `commit_gap_ms` passed
+ * since the last commit, and a record was answered or nothing more is to be emitted; or when it
+ * is `commit_interval_ms` old, or when an overlay is full. A round is cut at the interval, or
+ * at BATCH_MS_MAX whatever the interval, so that nothing waits behind a long backlog. Positions
+ * moved by an END alone are committed once the inputs are drained; all positions at the start
+ * and hourly, since a group forgets offsets nobody commits.
  *
  * Any HP_RETRY aborts the transaction of all tasks, since they share it, and parks them until
  * the back-off has passed; then they read again from their committed positions.
@@ -35,6 +36,7 @@
 #define RECHECK_MS       3600000
 #define RESTORE_WAIT_MS  20
 #define HELD_WAIT_MS     5
+#define EMIT_MS          10
 #define LABELS           320
 
 /* ---- making and ending ---- */
@@ -557,6 +559,7 @@ run_record(struct hp_task *task, const struct hp_message *message, struct hp_err
     if (status)
         return status;
     task->dirty = true;
+    worker->answered = true;
     task->counts.processed += bad;
     task->counts.dead += bad;
     hp_metric_add(worker->processed[message->source], 1);
@@ -698,29 +701,49 @@ emit_task(struct hp_task *task, struct hp_error *error)
     return status;
 }
 
+static struct hp_task *
+nth_task(const struct hp_worker *worker, int32_t n)
+{
+    struct hp_task *task = worker->tasks[(worker->first_task + n) % worker->options.partitions];
+
+    return task && task->state == HP_TASK_RUNNING ? task : NULL;
+}
+
 /*
- * Each round begins with another task, so that one with a backlog takes nobody's turn. A
- * transaction that is old is committed before the next task joins it: the broker ends those
- * that take too long, and the same work would be too long again.
+ * Each round begins with another task, so that one with a backlog takes nobody's turn. What
+ * came in goes first, of all tasks; then they emit, for EMIT_MS or little more, so that a
+ * request that comes in meanwhile waits for little. A transaction that is old is committed
+ * before the next task joins it: the broker ends those that take too long, and the same work
+ * would be too long again.
  */
 static enum hp_status
 run_tasks(struct hp_worker *worker, struct hp_error *error)
 {
+    int64_t began_ms;
     enum hp_status status = HP_OK;
+    struct hp_task *task;
+    bool late = false;
 
     worker->cut = false;
     worker->first_task = (worker->first_task + 1) % worker->options.partitions;
     for (int32_t i = 0; i < worker->options.partitions && !status && !worker->cut; i++) {
-        struct hp_task *task =
-            worker->tasks[(worker->first_task + i) % worker->options.partitions];
-
-        if (!task || task->state != HP_TASK_RUNNING)
+        if ((task = nth_task(worker, i)) == NULL)
             continue;
         status = process_task(task, error);
-        if (!status)
-            status = emit_task(task, error);
+        worker->cut |= must_cut(worker, task, hp_worker_now(worker));
+    }
+    began_ms = hp_worker_now(worker);
+    for (int32_t i = 0; i < worker->options.partitions && !status; i++) {
+        if ((task = nth_task(worker, i)) == NULL)
+            continue;
+        if (late) {
+            task->more = true; /* in one of the next rounds */
+            continue;
+        }
+        status = emit_task(task, error);
         hp_metric_set(task->lag_metric, hp_task_lag(task));
         worker->cut |= must_cut(worker, task, hp_worker_now(worker));
+        late = worker->cut || hp_worker_now(worker) - began_ms >= EMIT_MS;
     }
     return status;
 }
@@ -813,13 +836,14 @@ commit_due(const struct hp_worker *worker, const struct survey *survey)
 {
     int64_t now_ms = hp_worker_now(worker);
     bool rested = now_ms - worker->commit_ms >= worker->options.commit_gap_ms;
-    bool quiet = worker->drained && !survey->waiting && !survey->held && !survey->more;
+    bool caught_up = worker->drained && !survey->waiting && !survey->held;
+    bool quiet = caught_up && !survey->more;
 
     if (survey->full || worker->cut)
         return true;
     if (survey->dirty)
         return now_ms - worker->begun_ms >= worker->options.commit_interval_ms ||
-               (quiet && rested);
+               (caught_up && rested && (worker->answered || !survey->more));
     return survey->moved && quiet &&
            now_ms - worker->commit_ms >= worker->options.commit_interval_ms;
 }

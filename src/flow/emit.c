@@ -10,7 +10,8 @@
 #include "flow/again.h"
 
 #define EXTEND_MS (2 * 86400000LL) /* boxes that end sooner are extended */
-#define STEP_MS   500 /* others go on in the next step: a transaction must not grow old */
+#define STEP_MS   10 /* others go on in the next step: requests wait for this one */
+#define AT_ONCE   8  /* users, between two looks at the clock */
 
 /* One user's refresh, with everything it needs in hand. */
 struct refresh {
@@ -197,39 +198,54 @@ forget_rest(struct hp_step *step, struct hp_error *error)
     return status || count == 0 ? status : hp_pending_clear(step, user.user, error);
 }
 
+/* As many users as records came are looked at however long it takes, so that a batch has its
+ * boxes in its own transaction; beyond that a step is short. */
 static bool
 in_time(const struct hp_flow *flow, int64_t began_ms)
 {
     return flow->options.clock_ms(flow->options.clock_context) - began_ms < STEP_MS;
 }
 
+static enum hp_status
+refresh_some(struct hp_flow *flow, struct hp_step *step, const struct hp_offer *offer,
+    size_t max, size_t *done, bool *more, struct hp_error *error)
+{
+    struct hp_pending_user *users =
+        HP_ARENA_ARRAY(hp_step_arena(step), max, struct hp_pending_user);
+    size_t count;
+    enum hp_status status = hp_pending_oldest(step, max, users, &count, error);
+
+    for (size_t i = 0; i < count && !status; i++) {
+        struct refresh refresh = {
+            .flow = flow, .step = step, .offer = offer, .pending = &users[i]};
+
+        status = refresh_user(&refresh, error);
+    }
+    *more = count == max;
+    *done += count;
+    return status;
+}
+
 enum hp_status
 hp_flow_emit(struct hp_flow *flow, struct hp_step *step, int64_t now_ms, bool *more,
     struct hp_error *error)
 {
+    struct hp_flow_task *own = hp_task_user(hp_step_task(step));
     size_t max = (size_t)flow->options.emit_batch_users;
-    struct hp_pending_user *users =
-        HP_ARENA_ARRAY(hp_step_arena(step), max, struct hp_pending_user);
     const struct hp_offer *offer;
-    enum hp_status status;
-    size_t count;
+    enum hp_status status = HP_OK;
+    bool left = true;
     size_t done = 0;
 
     if (hp_task_lag(hp_step_task(step)) > flow->options.emit_defer_records)
         return HP_OK; /* far behind: standing boxes wait, requests do not */
-    status = hp_pending_oldest(step, max, users, &count, error);
-    if (status || count == 0)
-        return status;
     offer = hp_offer_acquire(flow->offers);
-    for (; done < count && !status && (done == 0 || in_time(flow, now_ms)); done++) {
-        struct refresh refresh = {
-            .flow = flow, .step = step, .offer = offer, .pending = &users[done]};
-
-        status = refresh_user(&refresh, error);
-    }
+    while (!status && left && done < max && (done <= own->fresh || in_time(flow, now_ms)))
+        status = refresh_some(flow, step, offer, max - done < AT_ONCE ? max - done : AT_ONCE,
+            &done, &left, error);
     hp_offer_release(flow->offers, offer);
-    if (count == max || done < count)
-        *more = true;
+    own->fresh = 0;
+    *more |= left;
     if (!status && *more && hp_bug(HP_BUG_PENDING_LOST))
         status = forget_rest(step, error);
     return status;

@@ -17,7 +17,8 @@
 #include "flow/solve.h"
 #include "store/keys.h"
 
-#define WALK_USERS 256 /* index rows read in one call */
+#define WALK_USERS 32 /* index rows read in one call */
+
 static const enum hp_topic source_topics[HP_SOURCE_COUNT] = {
     [HP_SOURCE_ORDERS] = HP_TOPIC_ORDERS,
     [HP_SOURCE_FEEDBACK] = HP_TOPIC_FEEDBACK,
@@ -97,6 +98,7 @@ flow_process(void *context, struct hp_step *step, const struct hp_message *messa
     if (status)
         return status;
     event.source = (enum hp_source)event.origin.source;
+    ((struct hp_flow_task *)hp_task_user(hp_step_task(step)))->fresh++;
     switch (event.source) {
     case HP_SOURCE_ORDERS: return hp_flow_order(flow, step, &event, error);
     case HP_SOURCE_FEEDBACK: return hp_flow_feedback(flow, step, &event, error);
@@ -181,6 +183,8 @@ task_reset(struct hp_flow_task *own)
     own->sweep_user = (struct hp_bytes){0};
     own->sweep_at = 0;
     own->generation = 0;
+    own->queue_floor = 0;
+    own->fresh = 0;
     own->absent_checked = false;
     memset(own->catalogue_done, 0, sizeof(own->catalogue_done));
 }

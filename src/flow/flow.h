@@ -46,7 +46,7 @@ struct hp_flow_options {
     int64_t rows_publish_ms;
     size_t rows_cache_bytes; /* of all tasks */
     int32_t emit_batch_users;
-    int32_t walk_users;         /* holders of changed items looked at in one call; 0: 256 */
+    int32_t walk_users;         /* holders of changed items looked at in one call; 0: 32 */
     int64_t emit_defer_records; /* below 0: standing boxes are never made, requests are */
     int32_t privacy_min_buyers;
     bool eager_rows;      /* batch mode: publish rows at once, settle the model at once */

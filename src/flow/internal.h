@@ -41,6 +41,8 @@ struct hp_flow_task {
     bool absent_checked;        /* items that vanished while hamper was down were looked for */
     int64_t sweep_at;           /* 0: not read yet */
     struct hp_bytes sweep_user; /* cursor of a running sweep; owned, no value when none runs */
+    uint64_t queue_floor;       /* no pending user waits since before it; where a scan begins */
+    size_t fresh;               /* records since users were last looked at */
     struct hp_blocks blocks;
     struct hp_pasts pasts;
     struct hp_rows_pace rows;

@@ -5,6 +5,7 @@
  */
 #include "flow/pending.h"
 
+#include "flow/internal.h"
 #include "flow/topology.h"
 #include "store/keys.h"
 
@@ -85,6 +86,16 @@ hp_pending_clear(struct hp_step *step, struct hp_bytes user, struct hp_error *er
         step, HP_STORE_PENDING, user_key(step, user), (struct hp_bytes){0}, error);
 }
 
+/* In a restore nobody keeps a floor; it begins at nothing. */
+static void
+lower_floor(struct hp_step *step, uint64_t since)
+{
+    struct hp_flow_task *own = hp_task_user(hp_step_task(step));
+
+    if (own && since < own->queue_floor)
+        own->queue_floor = since;
+}
+
 static enum hp_status
 queue_put(struct hp_step *step, int64_t since, struct hp_bytes key, struct hp_bytes value,
     struct hp_error *error)
@@ -92,6 +103,7 @@ queue_put(struct hp_step *step, int64_t since, struct hp_bytes key, struct hp_by
     struct hp_buffer place = {0};
     enum hp_status status;
 
+    lower_floor(step, (uint64_t)since);
     hp_put_u64(&place, (uint64_t)since);
     hp_buffer_append(&place, key.data, key.size);
     status = hp_step_put(step, HP_STORE_QUEUE, hp_buffer_bytes(&place), value, error);
@@ -141,15 +153,20 @@ enum hp_status
 hp_pending_oldest(struct hp_step *step, size_t max, struct hp_pending_user *users,
     size_t *count, struct hp_error *error)
 {
+    struct hp_flow_task *own = hp_task_user(hp_step_task(step));
     struct hp_arena *arena = hp_step_arena(step);
     struct oldest oldest = {.arena = arena, .max = max};
     struct hp_buffer user = {0};
+    struct hp_buffer floor = {0};
     enum hp_status status;
 
     *count = 0;
     oldest.keys = HP_ARENA_ARRAY(arena, max, struct hp_bytes);
-    status = hp_step_scan(step, HP_STORE_QUEUE, hp_bytes("", 0), (struct hp_bytes){0},
+    hp_put_u64(&floor, own->queue_floor);
+    status = hp_step_scan(step, HP_STORE_QUEUE, hp_bytes("", 0), hp_buffer_bytes(&floor),
         visit_oldest, &oldest, error);
+    hp_buffer_release(&floor);
+    own->queue_floor = UINT64_MAX; /* of an empty queue; the first key found lowers it */
     for (size_t i = 0; i < oldest.count && !status; i++) {
         struct hp_bytes key = oldest.keys[i];
         struct hp_bytes stored;
@@ -160,6 +177,8 @@ hp_pending_oldest(struct hp_step *step, size_t max, struct hp_pending_user *user
                 hp_fail(error, HP_CORRUPT, "queue key of %zu bytes is malformed", key.size);
             break;
         }
+        cursor = hp_cursor(key);
+        lower_floor(step, hp_get_u64(&cursor));
         key = hp_bytes(key.data + 8, key.size - 8);
         cursor = hp_cursor(key);
         status = hp_step_get(step, HP_STORE_PENDING, key, &stored, error);

@@ -4,11 +4,12 @@
     tests/bench/stream.py [--hamper BINARY] [--retail DIR] [--orders N] [--rate N] [--seconds N]
                           [--only NAME,...] [--brokers HOST:PORT] [--perf]
 
-Three parts, each in an application of its own:
+Four parts, each in an application of its own:
 
   dense    Online Retail (some 15 lines an order, few users): orders read from a backlog, exactly once, boxes for all
   sparse   10,000 items, 200,000 users, 5 lines an order: the same
-  latency  orders at RATE a second: from the produce call to the box at a read-committed reader
+  latency  orders at 50 a second and at RATE: from the produce call to the box at a read-committed reader
+  fanout   a price changes that USERS standing boxes hold: time until all are new, and what requests wait meanwhile
 
 CPU seconds are user and system of the hamper process from its start to its end. Broker bytes are what the log
 directory grew by without the inputs. Nothing here is judged by the clock in a test: this prints what is.
@@ -19,13 +20,12 @@ import argparse
 import json
 import os
 import random
-import resource
 import shutil
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -160,6 +160,204 @@ def throughput(bench, name, folder, settings):
             bench.row(name, f"  {topic}", f"{size / orders:.0f}")
 
 
+# ---- what a user waits for -------------------------------------------------------------------
+
+
+def number(value):
+    """A long in Avro's zigzag."""
+    value = value << 1 if value >= 0 else (-value << 1) - 1
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def text(value):
+    return number(len(value)) + value.encode()
+
+
+def framed(subject, body):
+    with open(os.path.join(ROOT, "schemas/index.json"), encoding="utf-8") as file:
+        return b"\0" + json.load(file)[subject]["id"].to_bytes(4, "big") + body
+
+
+def order_value(order_id, user, items, now_ms):
+    lines = b"".join(text(item) + number(1) + number(9900) for item in items)
+    return framed("gofig.orders-value", text(order_id) + number(1) + text(user) + number(now_ms) + number(0) +
+                  number(len(items)) + lines + number(0) + number(0) * 4)
+
+
+def request_value(request_id, user, now_ms):
+    return framed("gofig.box-requests-value", text(request_id) + text(user) + number(now_ms) + number(0) * 4 +
+                  number(0) * 5 + number(0) * 3 + b"\1")
+
+
+class Sender:
+    """kcat that sends what it is given at once."""
+    END = b"\x1e\x1e\x1e\x1e\n"
+    KEY = "\x1f\x1f\x1f\x1f"
+
+    def __init__(self, bench, topic):
+        self.kcat = subprocess.Popen(
+            ["kcat", "-b", bench.brokers, "-P", "-t", topic, "-K", self.KEY, "-D", self.END.decode(),
+             "-X", "linger.ms=0", "-X", "topic.partitioner=murmur2_random"],
+            stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
+
+    def send(self, key, value):
+        self.kcat.stdin.write(key.encode() + self.KEY.encode() + value + self.END)
+        self.kcat.stdin.flush()
+
+    def close(self):
+        self.kcat.stdin.close()
+        self.kcat.wait()
+
+
+class Listener(threading.Thread):
+    """When each key was first seen by a read-committed reader, from where the topic ends now."""
+
+    def __init__(self, bench, topic):
+        super().__init__(daemon=True)
+        self.seen = {}
+        self.count = 0
+        self.kcat = subprocess.Popen(
+            ["kcat", "-b", bench.brokers, "-C", "-t", topic, "-o", f"s@{int(time.time() * 1000)}", "-u", "-q", "-f", "%k\n",
+             "-X", "isolation.level=read_committed", "-X", "fetch.wait.max.ms=100"],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self.start()
+        time.sleep(2)
+
+    def run(self):
+        for line in self.kcat.stdout:
+            self.count += 1
+            self.seen.setdefault(line.strip().decode(), time.monotonic())
+
+    def close(self):
+        self.kcat.terminate()
+        self.kcat.wait()
+
+
+def percentile(values, part):
+    return sorted(values)[min(len(values) - 1, int(len(values) * part))] if values else float("nan")
+
+
+def waits(bench, sent, listener, label):
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and any(key not in listener.seen for key in sent):
+        time.sleep(0.05)
+    found = [(listener.seen[key] - when) * 1000 for key, when in sent.items() if key in listener.seen]
+    bench.row(*label, f"{percentile(found, .5):.1f} / {percentile(found, .99):.1f}")
+    if len(found) < len(sent):
+        bench.row(label[0], "  without an answer", f"{len(sent) - len(found)}")
+    return percentile(found, .99)
+
+
+def paced(rate, seconds):
+    began = time.monotonic()
+    for i in range(int(rate * seconds)):
+        delay = began + i / rate - time.monotonic()
+        if delay > 0:
+            time.sleep(delay)
+        yield i
+
+
+def latency(bench, rates, seconds):
+    folder = os.path.join(bench.work, "latency")
+    sparse_events(folder, 20000)
+    application = Application(bench, "latency", [])
+    application.feed("catalogue", event_file(folder, "catalogue"))
+    application.feed("orders", event_file(folder, "orders"))
+    application.run_to_end()
+    process = application.start()
+    listener = Listener(bench, application.topic("box-recommendations"))
+    sender = Sender(bench, application.topic("orders"))
+    rng = random.Random(2)
+    time.sleep(8)
+    for rate in rates:
+        sent = {}
+        for i in paced(rate, seconds):
+            user = f"late-{rate}-{i:06d}"
+            items = [f"item-{int(10000 * rng.random() ** 2):05d}" for _ in range(5)]
+            now = time.monotonic()
+            sender.send(user, order_value("o" + user, user, sorted(set(items)), int(time.time() * 1000)))
+            sent[user] = now
+        waits(bench, sent, listener, ("latency", f"order to box, {rate} a second, ms p50 / p99"))
+    sender.close()
+    listener.close()
+    process.send_signal(signal.SIGTERM)
+    process.wait()
+
+
+def fanout_events(folder, users):
+    """A shop so small that every box holds what everybody likes."""
+    os.makedirs(folder, exist_ok=True)
+    items = [{"item_id": f"item-{i:02d}", "version": 1, "updated_at": START_MS, "name": f"Item {i}",
+              "category": f"category {i % 6}", "price_minor": 20000 + 1000 * i, "allergens": []} for i in range(40)]
+    write_lines(os.path.join(folder, "catalogue.jsonl"), items)
+    write_lines(os.path.join(folder, "orders.jsonl"), (
+        {"order_id": f"o{i}", "user_id": f"user-{i:06d}", "ordered_at": START_MS + i,
+         "lines": [{"item_id": "item-07", "quantity": 1, "unit_price_minor": 100},
+                   {"item_id": f"item-{i % 40:02d}", "quantity": 1, "unit_price_minor": 100}]}
+        for i in range(users)))
+    changed = dict(items[7], price_minor=items[7]["price_minor"] + 500, version=2, updated_at=START_MS + 86400000)
+    write_lines(os.path.join(folder, "price.jsonl"), [changed])
+    write_lines(os.path.join(folder, "preferences.jsonl"), (
+        {"user_id": f"user-{i:06d}", "version": 1, "updated_at": START_MS, "avoid_allergens": ["milk"]}
+        for i in range(users)))
+    write_lines(os.path.join(folder, "allergen.jsonl"), [dict(changed, version=3, allergens=["milk"])])
+
+
+def requests_meanwhile(bench, application, listener, label, until, rate=20):
+    """Requests at a quiet pace for as long as `until` says no."""
+    sender = Sender(bench, application.topic("box-requests"))
+    sent = {}
+    for i in paced(rate, 600):
+        if until(i / rate):
+            break
+        user = f"asks-{label}-{i:05d}"
+        sender.send(user, request_value("r" + user, user, int(time.time() * 1000)))
+        sent[user] = time.monotonic()
+    sender.close()
+    return waits(bench, sent, listener, ("fanout", f"request to answer, {label}, ms p50 / p99"))
+
+
+def fanout(bench, users):
+    folder = os.path.join(bench.work, "fanout")
+    fanout_events(folder, users)
+    application = Application(bench, "fanout", [])
+    application.feed("catalogue", event_file(folder, "catalogue"))
+    application.feed("orders", event_file(folder, "orders"))
+    application.feed("preferences", event_file(folder, "preferences"))
+    elapsed, cpu, _ = application.run_to_end()
+    bench.row("fanout", f"boxes for {users} users, s (CPU s)", f"{elapsed:.1f} ({cpu:.1f})")
+    process = application.start()
+    answers = Listener(bench, application.topic("box-answers"))
+    boxes = Listener(bench, application.topic("box-recommendations"))
+    time.sleep(8)
+    idle = requests_meanwhile(bench, application, answers, "idle", lambda seconds: seconds >= 15)
+    for change in ("price", "allergen"):
+        boxes.seen.clear()
+        boxes.count = 0
+        began = time.monotonic()
+        application.feed("catalogue", os.path.join(folder, change + ".jsonl"))
+        state = {"count": -1, "since": began}
+
+        def settled(_):
+            if boxes.count != state["count"]:
+                state.update(count=boxes.count, since=time.monotonic())
+            return time.monotonic() - state["since"] > 5
+        busy = requests_meanwhile(bench, application, answers, change, settled)
+        bench.row("fanout", f"{change}: users given new boxes", f"{len(boxes.seen)}")
+        bench.row("fanout", f"{change}: records sent", f"{boxes.count}")
+        bench.row("fanout", f"{change}: s until the last", f"{max(boxes.seen.values(), default=began) - began:.1f}")
+        bench.row("fanout", f"{change}: request p99 against idle", f"{busy / idle:.1f}")
+    answers.close()
+    boxes.close()
+    process.send_signal(signal.SIGTERM)
+    process.wait()
+
+
 def count_records(bench, topic):
     output = subprocess.run(["kcat", "-b", bench.brokers, "-C", "-t", topic, "-e", "-q", "-f", "x\n",
                              "-X", "isolation.level=read_committed"], stdout=subprocess.PIPE, check=True)
@@ -199,7 +397,8 @@ def main():
     parser.add_argument("--orders", type=int, default=200000, help="of the sparse part")
     parser.add_argument("--rate", type=int, default=500)
     parser.add_argument("--seconds", type=int, default=20)
-    parser.add_argument("--only", default="dense,sparse,latency")
+    parser.add_argument("--users", type=int, default=100000, help="of the fan-out")
+    parser.add_argument("--only", default="dense,sparse,latency,fanout")
     parser.add_argument("--brokers")
     parser.add_argument("--kafka", help="folder of the broker at --brokers")
     parser.add_argument("--perf", action="store_true", help="keep a profile of each part")
@@ -214,6 +413,10 @@ def main():
             folder = os.path.join(bench.work, "sparse")
             sparse_events(folder, arguments.orders)
             throughput(bench, "sparse", folder, [])
+        if "latency" in parts:
+            latency(bench, (50, arguments.rate), arguments.seconds)
+        if "fanout" in parts:
+            fanout(bench, arguments.users)
         if bench.perf:
             print(bench.work)
     finally:
