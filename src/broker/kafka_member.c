@@ -21,6 +21,7 @@
 
 #define CLOSE_MS         10000
 #define CLOSE_WORKS_FROM 0x020300ff /* before, closing without an assignment crashes */
+#define ENDS_FROM        0x020300ff /* before, a leader put out too early dies when destroyed */
 
 struct hp_member {
     struct hp_broker_object object;
@@ -325,6 +326,16 @@ leave(struct hp_member *member)
     return closed;
 }
 
+/*
+ * A client that the group made its leader and that was fenced before it dealt out partitions
+ * aborts the process when it is destroyed (librdkafka issue 4312).
+ */
+static bool
+dies_of_an_end(rd_kafka_t *client)
+{
+    return rd_kafka_version() < ENDS_FROM && rd_kafka_fatal_error(client, NULL, 0);
+}
+
 void
 hp_kafka_member_free(struct hp_member *member, bool abandon)
 {
@@ -332,9 +343,9 @@ hp_kafka_member_free(struct hp_member *member, bool abandon)
 
     hp_kafka_watch_end(&member->watch);
     member->silent = abandon;
-    if (!leave(member)) {
+    if (!leave(member) || dies_of_an_end(client)) {
         /* Its threads may still call back: it keeps what it has until the process ends. */
-        HP_LOG(HP_LOG_ERROR, "consumer does not close, left behind");
+        HP_LOG(HP_LOG_WARN, "consumer left behind");
         return;
     }
     give_up_all(member); /* what no callback asked for: it is too late to commit */

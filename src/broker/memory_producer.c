@@ -134,14 +134,16 @@ late_add(struct hp_producer *producer, enum hp_memory_request request)
     return late;
 }
 
-/* What the coordinators do with it: they know the epoch, and nothing of what it was meant for.
+/*
+ * What the coordinators do with it: they know the epoch, and nothing of what it was meant for.
+ * Offsets outside of any transaction are refused (Kafka 3.8 and later ask the coordinator).
  */
 static void
 late_arrive(struct hp_cluster *cluster, const struct hp_memory_late *late)
 {
     struct hp_memory_transaction *transaction = late->transaction;
 
-    if (late->epoch != transaction->epoch)
+    if (late->epoch != transaction->epoch || !transaction->ongoing)
         return;
     if (late->request != HP_MEMORY_OFFSETS) {
         finish(cluster, transaction, late->request == HP_MEMORY_COMMIT);

@@ -9,8 +9,8 @@
  * Three things are left out since the platform's own contract decides them, not hamper:
  * preferences of a user lie on the user's partition (their order is the log's); no bad record
  * takes the key of a good one in a compacted topic (it would be the good one's end); and an
- * order that an erasure may void keeps its time through its versions (otherwise what a void
- * version had superseded would be back or not, as they came).
+ * order that an erasure may void keeps time and recipient through its versions (otherwise what
+ * a void version had superseded would be back or not, as they came).
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -211,8 +211,9 @@ send_order(struct sim *sim)
     for (size_t i = 0; i < order->line_count; i++)
         lines[i] = (struct hp_order_line){name(sim, "item-", (first + 5 * i) % SIM_ITEMS),
             1 + (int32_t)hp_rng_below(&sim->rng, 3), 10000};
-    if (hp_rng_below(&sim->rng, 4) == 0)
-        order->recipient_id = name(sim, "r", hp_rng_below(&sim->rng, 2));
+    if (user >= ERASED_USERS ? hp_rng_below(&sim->rng, 4) == 0 : number == 0)
+        order->recipient_id =
+            name(sim, "r", user >= ERASED_USERS ? hp_rng_below(&sim->rng, 2) : user % 2);
     send(sim, HP_TOPIC_ORDERS, order->user_id, place(sim, order->user_id), order);
 }
 
