@@ -170,8 +170,8 @@ sim_stock(struct sim *sim)
         send_item(sim, i);
 }
 
-static void
-send_catalogue(struct sim *sim)
+void
+sim_send_catalogue(struct sim *sim)
 {
     if (hp_rng_below(&sim->rng, 8))
         send_item(sim, hp_rng_below(&sim->rng, SIM_ITEMS));
@@ -347,7 +347,7 @@ send_one(struct sim *sim)
     else if (draw < 76)
         send_erasure(sim);
     else if (draw < 84)
-        send_catalogue(sim);
+        sim_send_catalogue(sim);
     else if (draw < 90)
         send_bad(sim);
     else

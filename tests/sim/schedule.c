@@ -180,6 +180,20 @@ compact(struct sim *sim)
     sim->compacted[topic] = true;
 }
 
+/* Items change, and somebody dies while the boxes that hold them are looked for. */
+static void
+churn(struct sim *sim)
+{
+    uint32_t items = 1 + hp_rng_below(&sim->rng, 6);
+
+    start_all(sim);
+    bustle(sim, 20, NULL);
+    for (uint32_t i = 0; i < items; i++)
+        sim_send_catalogue(sim);
+    bustle(sim, 1 + hp_rng_below(&sim->rng, 8), NULL);
+    sim_end(some_instance(sim), true);
+}
+
 /* The inputs lose what the group has read. */
 static void
 trim(struct sim *sim)
@@ -263,7 +277,7 @@ pass_a_day(struct sim *sim)
 static void
 act(struct sim *sim)
 {
-    switch (hp_rng_below(&sim->rng, 70)) {
+    switch (hp_rng_below(&sim->rng, 72)) {
     case 0: sim_end(some_instance(sim), true); return;
     case 1: sim_end(some_instance(sim), false); return;
     case 2:
@@ -282,6 +296,8 @@ act(struct sim *sim)
     case 66:
     case 67: arm_freeze(sim); return;
     case 65: pass_a_day(sim); return;
+    case 70:
+    case 71: churn(sim); return;
     case 68:
     case 69: relay(sim); return;
     case 10:

@@ -163,6 +163,7 @@ bool sim_dies(struct sim_instance *instance);
 
 void sim_stock(struct sim *sim);
 void sim_send_some(struct sim *sim);
+void sim_send_catalogue(struct sim *sim);
 /* Writes the same inputs at the same times to another world's topics. */
 void sim_replay(struct sim *to, const struct sim *from);
 size_t sim_inputs(const struct sim *sim, const struct sim_input **inputs);
