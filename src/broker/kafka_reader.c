@@ -284,7 +284,7 @@ enum hp_status
 hp_kafka_cursors_poll(struct hp_kafka_cursors *cursors, int timeout_ms, struct hp_poll *poll,
     struct hp_error *error)
 {
-    int64_t deadline_ms = hp_kafka_now_ms() + timeout_ms;
+    int64_t deadline_ms = timeout_ms > 0 ? hp_kafka_now_ms() + timeout_ms : 0;
     int64_t left_ms = timeout_ms;
 
     do {
@@ -299,7 +299,7 @@ hp_kafka_cursors_poll(struct hp_kafka_cursors *cursors, int timeout_ms, struct h
         if (status || poll->kind != HP_POLL_NOTHING ||
             cursors->message->err == RD_KAFKA_RESP_ERR__FATAL)
             return status;
-        left_ms = deadline_ms - hp_kafka_now_ms();
+        left_ms = timeout_ms > 0 ? deadline_ms - hp_kafka_now_ms() : 0;
     } while (left_ms > 0);
     return HP_OK;
 }

@@ -31,6 +31,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "engine/internal.h"
+#include "engine/runs.h"
 
 #include "base/bug.h"
 #include "base/failpoint.h"
@@ -58,8 +59,7 @@ struct hp_restore {
     int64_t rows;
     struct hp_end end;
     struct hp_buffer end_bytes; /* what `end` borrows from */
-    struct hp_arena arena;      /* cold: collected rows */
-    struct hp_table collected;
+    struct hp_run collected;    /* cold */
     size_t store_at;
     struct hp_kv_cursor *cursor;
 };
@@ -75,7 +75,7 @@ hp_restore_free(struct hp_task *task)
         HP_LOG(HP_LOG_WARN, "a scan of the restore failed", HP_I("task", task->partition));
     hp_reader_free(restore->reader);
     hp_buffer_release(&restore->end_bytes);
-    hp_arena_release(&restore->arena);
+    hp_run_release(&restore->collected);
     free(restore);
     task->restore = NULL;
 }
@@ -281,7 +281,6 @@ begin(struct hp_task *task, struct hp_error *error)
     task->restore = restore;
     restore->began_ms = hp_worker_now(worker);
     task->state = HP_TASK_RESTORING;
-    hp_table_init(&restore->collected, &restore->arena, true);
     hp_metric_add(worker->restores, 1);
     status = hp_failpoint("restore-begin", error);
     if (!status)
@@ -443,19 +442,41 @@ apply_row(struct hp_task *task, uint8_t store, struct hp_bytes key, struct hp_by
     return status;
 }
 
+struct collected {
+    const struct hp_run *run;
+    size_t at;
+};
+
 static bool
 next_collected(void *context, struct hp_bytes *key, struct hp_bytes *value)
 {
-    const struct hp_table_entry **at = context;
+    struct collected *collected = context;
+    const struct hp_run *run = collected->run;
 
-    while (*at && !(*at)->value.data)
-        *at = hp_table_next(*at);
-    if (!*at)
+    while (collected->at < run->ordered && !run->order[collected->at]->value.data)
+        collected->at++;
+    if (collected->at == run->ordered)
         return false;
-    *key = (*at)->key;
-    *value = (*at)->value;
-    *at = hp_table_next(*at);
+    *key = run->order[collected->at]->key;
+    *value = run->order[collected->at++]->value;
     return true;
+}
+
+static enum hp_status
+write_collected(struct hp_kv *kv, const struct hp_run *run, struct hp_error *error)
+{
+    struct hp_kv_batch batch = {0};
+    enum hp_status status;
+
+    for (size_t i = 0; i < run->ordered; i++) {
+        if (run->order[i]->value.data)
+            hp_kv_put(&batch, run->order[i]->key, run->order[i]->value);
+        else
+            hp_kv_delete(&batch, run->order[i]->key);
+    }
+    status = hp_kv_write(kv, &batch, error);
+    hp_kv_batch_release(&batch);
+    return status;
 }
 
 /* The first run is loaded as a whole, since the range is empty; later ones are written. */
@@ -463,28 +484,17 @@ static enum hp_status
 store_collected(struct hp_task *task, struct hp_error *error)
 {
     struct hp_restore *restore = task->restore;
-    const struct hp_table_entry *at = hp_table_seek(&restore->collected, (struct hp_bytes){0});
+    struct collected collected = {.run = &restore->collected};
     struct hp_kv *kv = task->worker->options.kv;
-    struct hp_kv_batch batch = {0};
     enum hp_status status = hp_failpoint("restore-load", error);
 
     if (status)
         return status;
-    if (!restore->loaded) {
-        status = hp_kv_ingest(kv, next_collected, &at, error);
-    } else {
-        for (; at; at = hp_table_next(at)) {
-            if (at->value.data)
-                hp_kv_put(&batch, at->key, at->value);
-            else
-                hp_kv_delete(&batch, at->key);
-        }
-        status = hp_kv_write(kv, &batch, error);
-        hp_kv_batch_release(&batch);
-    }
+    hp_run_sort(&restore->collected);
+    status = restore->loaded ? write_collected(kv, &restore->collected, error)
+                             : hp_kv_ingest(kv, next_collected, &collected, error);
     restore->loaded = true;
-    hp_table_clear(&restore->collected);
-    hp_arena_clear(&restore->arena);
+    hp_run_clear(&restore->collected);
     return status;
 }
 
@@ -497,9 +507,10 @@ collect_row(
 
     hp_key_head(&full, task->partition, key.data[0]);
     hp_buffer_append(&full, key.data + 1, key.size - 1);
-    hp_table_put(&restore->collected, hp_buffer_bytes(&full), value);
+    hp_run_add(&restore->collected, hp_buffer_bytes(&full), value);
     hp_buffer_release(&full);
-    return restore->arena.used > COLLECT_BYTES ? store_collected(task, error) : HP_OK;
+    return hp_run_size(&restore->collected) > COLLECT_BYTES ? store_collected(task, error)
+                                                            : HP_OK;
 }
 
 /* Whether the row is the one the copy ends with, or a later one. */
