@@ -4,11 +4,12 @@
     tests/bench/stream.py [--hamper BINARY] [--retail DIR] [--orders N] [--rate N] [--seconds N]
                           [--only NAME,...] [--brokers HOST:PORT] [--perf]
 
-Four parts, each in an application of its own:
+Five parts, each in an application of its own:
 
   dense    Online Retail (some 15 lines an order, few users): orders read from a backlog, exactly once, boxes for all
   sparse   10,000 items, 200,000 users, 5 lines an order: the same
   latency  orders at 50 a second and at RATE: from the broker's append to the box at a read-committed reader
+  race     an allergen to avoid, a request 1 ms later, TIMES times: boxes that hold it
   fanout   a price changes that USERS standing boxes hold: time until all are new, and what requests wait meanwhile
 
 CPU seconds are user and system of the hamper process from its start to its end. Broker bytes are what the log
@@ -296,6 +297,59 @@ def latency(bench, rates, seconds):
     process.wait()
 
 
+def preferences_value(user, allergens, now_ms):
+    avoid = number(len(allergens)) + b"".join(text(code) for code in allergens) + (number(0) if allergens else b"")
+    return framed("gofig.preferences-value", text(user) + number(1) + number(now_ms) + number(0) * 2 +
+                  number(0) * 4 + avoid + number(0) * 2 + number(0) * 3)
+
+
+def race(bench, times, rate=400):
+    """A new allergen, a request 1 ms later: every answer must know of it."""
+    folder = os.path.join(bench.work, "race")
+    os.makedirs(folder, exist_ok=True)
+    write_lines(os.path.join(folder, "catalogue.jsonl"), (
+        {"item_id": f"item-{i:02d}", "version": 1, "updated_at": START_MS, "name": f"Item {i}",
+         "category": f"category {i % 6}", "price_minor": 20000 + 1000 * i,
+         "allergens": ["peanut"] if i % 2 else []} for i in range(40)))
+    application = Application(bench, "race", [])
+    application.feed("catalogue", event_file(folder, "catalogue"))
+    process = application.start()
+    answers = Listener(bench, application.topic("box-answers"))
+    preferences = Sender(bench, application.topic("preferences"))
+    requests = Sender(bench, application.topic("box-requests"))
+    time.sleep(8)
+    requests.send("control", request_value("rcontrol", "control", int(time.time() * 1000)))
+    for i in paced(rate, times / rate):
+        user = f"racer-{i:05d}"
+        preferences.send(user, preferences_value(user, ["Peanuts"], int(time.time() * 1000)))
+        time.sleep(0.001)
+        requests.send(user, request_value("r" + user, user, int(time.time() * 1000)))
+    preferences.close()
+    requests.close()
+    deadline = time.monotonic() + 120
+    while len(answers.seen) <= times and time.monotonic() < deadline:
+        time.sleep(0.2)
+    answers.close()
+    process.send_signal(signal.SIGTERM)
+    process.wait()
+    told = subprocess.run([bench.hamper, "cat", "-c", application.config, application.topic("box-answers")],
+                          cwd=ROOT, stdout=subprocess.PIPE, check=True, stderr=subprocess.DEVNULL).stdout
+    boxes = wrong = answered = control = 0
+    for line in told.splitlines():
+        record = json.loads(line)
+        answer = record.get("value", record)
+        holds = [any(int(item["item_id"][5:]) % 2 for item in box["items"]) for box in answer["boxes"]]
+        if answer["user_id"] == "control":
+            control = sum(holds)
+            continue
+        answered += 1
+        boxes += len(holds)
+        wrong += sum(holds)
+    bench.row("race", "answers to requests 1 ms after an allergen", f"{answered}")
+    bench.row("race", "their boxes, and those that hold it", f"{boxes}, {wrong}")
+    bench.row("race", "boxes that hold it of one who does not mind", f"{control}")
+
+
 def fanout_events(folder, users):
     """A shop so small that every box holds what everybody likes."""
     os.makedirs(folder, exist_ok=True)
@@ -407,7 +461,8 @@ def main():
     parser.add_argument("--rate", type=int, default=500)
     parser.add_argument("--seconds", type=int, default=20)
     parser.add_argument("--users", type=int, default=100000, help="of the fan-out")
-    parser.add_argument("--only", default="dense,sparse,latency,fanout")
+    parser.add_argument("--times", type=int, default=10000, help="of the race")
+    parser.add_argument("--only", default="dense,sparse,latency,race,fanout")
     parser.add_argument("--brokers")
     parser.add_argument("--kafka", help="folder of the broker at --brokers")
     parser.add_argument("--perf", action="store_true", help="keep a profile of each part")
@@ -424,6 +479,8 @@ def main():
             throughput(bench, "sparse", folder, [])
         if "latency" in parts:
             latency(bench, (50, arguments.rate), arguments.seconds)
+        if "race" in parts:
+            race(bench, arguments.times)
         if "fanout" in parts:
             fanout(bench, arguments.users)
         if bench.perf:
