@@ -737,7 +737,7 @@ run_tasks(struct hp_worker *worker, struct hp_error *error)
         if ((task = nth_task(worker, i)) == NULL)
             continue;
         if (late) {
-            task->more = true; /* in one of the next rounds */
+            task->more = worker->application->emit != NULL; /* in one of the next rounds */
             continue;
         }
         status = emit_task(task, error);
