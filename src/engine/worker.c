@@ -371,12 +371,16 @@ unpark(struct hp_worker *worker, struct hp_error *error)
 
 /* ---- polling ---- */
 
-/* A queue that a fence holds must not grow without bound. */
+/*
+ * A queue that a fence or a slow step holds must not grow without bound. But a round may bring
+ * nothing but one queue's records, and a pause makes the client throw away and fetch again what
+ * it has: so two rounds fit.
+ */
 static enum hp_status
 bound_queue(struct hp_task *task, int index, struct hp_error *error)
 {
     struct hp_source *source = &task->sources[index];
-    size_t most = task->worker->options.round_records;
+    size_t most = 2 * task->worker->options.round_records;
     bool pause = source->queued > (source->paused ? most / 2 : most);
 
     if (task->state != HP_TASK_RUNNING || source->breaker.open || pause == source->paused)
