@@ -598,7 +598,7 @@ hp_boxes_make(const struct hp_box_order *order, struct hp_recommendation *recomm
     hp_candidates_choose(&pool, wish, work.arena, &chosen);
     solved = solve(&work, &chosen, &answer);
     if (solved && answer.box_count == 0 && chosen.count < pool.count) {
-        hp_candidates_all(&pool, work.arena, &all);
+        hp_candidates_all(&pool, &chosen, work.arena, &all);
         solved = solve(&work, &all, &answer);
     }
     if (!solved) {

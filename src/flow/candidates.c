@@ -18,6 +18,7 @@
 
 #include "base/wide.h"
 #include "flow/top.h"
+#include "packing/instance.h"
 
 #define BEST_GAIN       48
 #define BEST_DEAR       24
@@ -421,11 +422,28 @@ hp_candidates_choose(const struct hp_pool *pool, const struct hp_wish *wish,
 }
 
 void
-hp_candidates_all(const struct hp_pool *pool, struct hp_arena *arena, struct hp_candidates *all)
+hp_candidates_all(const struct hp_pool *pool, const struct hp_candidates *chosen,
+    struct hp_arena *arena, struct hp_candidates *all)
 {
+    const struct hp_offer *offer = pool->offer;
+    size_t shelves = offer->catalogue->count;
+    size_t room = pool->count < HP_PACK_ITEMS_MAX ? pool->count : HP_PACK_ITEMS_MAX;
+    uint8_t *taken = HP_ARENA_ARRAY(arena, shelves, uint8_t);
+    size_t count = chosen->count;
+
+    for (size_t i = 0; i < chosen->count; i++)
+        taken[chosen->items[i].index] = 1;
+    for (size_t i = 0; i < shelves && count < room; i++) {
+        uint32_t shelf = offer->by_price[i];
+
+        if (pool->scores.gains[shelf] == 0 || taken[shelf])
+            continue;
+        taken[shelf] = 1;
+        count++;
+    }
     *all = (struct hp_candidates){.mean_gain = pool->mean_gain};
-    all->items = HP_ARENA_ARRAY(arena, pool->count, struct hp_candidate);
-    for (size_t i = 0; i < pool->offer->catalogue->count; i++)
-        if (pool->scores.gains[i] > 0)
+    all->items = HP_ARENA_ARRAY(arena, count, struct hp_candidate);
+    for (size_t i = 0; i < shelves; i++)
+        if (taken[i])
             all->items[all->count++] = describe(pool, i);
 }

@@ -45,8 +45,8 @@ void hp_pool_fill(const struct hp_offer *offer, const struct hp_shopper *shopper
  */
 void hp_candidates_choose(const struct hp_pool *pool, const struct hp_wish *wish,
     struct hp_arena *arena, struct hp_candidates *chosen);
-/* All of the pool. */
-void hp_candidates_all(
-    const struct hp_pool *pool, struct hp_arena *arena, struct hp_candidates *all);
+/* All of the pool, or as many as the optimiser takes: the chosen, then the cheapest. */
+void hp_candidates_all(const struct hp_pool *pool, const struct hp_candidates *chosen,
+    struct hp_arena *arena, struct hp_candidates *all);
 
 #endif

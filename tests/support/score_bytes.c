@@ -175,6 +175,7 @@ put_user(const struct hp_offer *offer, struct hp_rng *rng, int user, struct hp_b
         .diets = {.mask = user % 4 ? 0 : hp_rng_below(rng, 4)},
         .boxes = 3};
     struct hp_candidates chosen;
+    struct hp_candidates all;
     const struct hp_pack_pair *pairs;
     size_t pair_count;
     struct hp_pool pool;
@@ -188,6 +189,9 @@ put_user(const struct hp_offer *offer, struct hp_rng *rng, int user, struct hp_b
     hp_pool_fill(offer, &shopper, &wish, DAY_MS * 20000, &arena, &pool);
     hp_candidates_choose(&pool, &wish, &arena, &chosen);
     check_choice(&pool, &wish, &chosen, user);
+    hp_candidates_all(&pool, &chosen, &arena, &all);
+    if (all.count != pool.count)
+        hp_die("user %d: %zu of %zu are all", user, all.count, pool.count);
     pair_count = hp_pairs_make(offer->assortment, &chosen, chosen.count, &arena, &pairs);
     for (size_t i = 0; i < ITEMS; i++)
         hp_put_varint(out, pool.scores.gains[i]);
