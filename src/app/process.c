@@ -2,6 +2,7 @@
 #include "app/process.h"
 
 #include "base/log.h"
+#include "flow/residue.h"
 
 #include <unistd.h>
 
@@ -174,7 +175,9 @@ hp_process_new(const struct hp_process_options *options, struct hp_process **pro
     if (!status) {
         struct hp_flow_options flow = flow_options(made, options);
 
-        status = hp_flow_new(&flow, &made->flow, error);
+        status = hp_residue_ms(made->cluster, flow.topics, &flow.residue_ms, error);
+        if (!status)
+            status = hp_flow_new(&flow, &made->flow, error);
     }
     if (status) {
         hp_process_free(made);

@@ -14,8 +14,8 @@
 #include "app/process.h"
 
 #include "base/log.h"
+#include "flow/residue.h"
 #include "serve/http.h"
-#include "store/keys.h"
 #include "store/kv_rocks.h"
 
 #include <errno.h>
@@ -29,7 +29,8 @@
 #define VIEW_MS    50
 #define WAIT_MS    20
 #define RETRY_MS   500
-#define COMPACT_MS 60000
+#define COMPACT_MS 60000 /* between two rounds of writing files anew */
+#define LOOK_MS    1000  /* between two looks whether there is anything to forget */
 #define PLACES_MAX 64
 #define INPUTS_MAX 4096
 
@@ -50,8 +51,7 @@ struct run {
     pthread_mutex_t lock; /* guards failure */
     enum hp_status failure;
     struct hp_error error;
-    bool erased;        /* erased bytes are in the store's files; the main thread's */
-    int64_t compact_ms; /* not before */
+    int64_t compact_ms; /* erased bytes: not before; the main thread's */
 };
 
 struct seat {
@@ -480,24 +480,17 @@ static void
 forget_bytes(struct run *run, bool ending)
 {
     int64_t now_ms = hp_now_ms();
-    struct hp_buffer from = {0};
-    struct hp_buffer to = {0};
     struct hp_error error;
+    int32_t count;
 
-    run->erased |= hp_flow_take_erased(run->process->flow);
-    if (!run->erased || (!ending && now_ms < run->compact_ms))
+    if (!ending && now_ms < run->compact_ms)
         return;
-    hp_key_head(&from, 0, 0);
-    hp_key_head(&to, (int32_t)run->options.partitions, 0);
-    if (hp_kv_compact(run->process->kv, hp_buffer_bytes(&from), hp_buffer_bytes(&to), &error))
-        HP_LOG(HP_LOG_WARN, "erased bytes stay in the state until the next erasure",
-            HP_S("text", error.text));
-    hp_buffer_release(&from);
-    hp_buffer_release(&to);
-    run->erased = false;
-    run->compact_ms = hp_now_ms() + COMPACT_MS;
-    HP_LOG(HP_LOG_INFO, "erased bytes are gone from the state",
-        HP_I("ms", run->compact_ms - COMPACT_MS - now_ms));
+    if (hp_residue_compact(run->process->kv, (int32_t)run->options.partitions, &count, &error))
+        HP_LOG(HP_LOG_WARN, "erased bytes are still in the state", HP_S("text", error.text));
+    else if (count > 0)
+        HP_LOG(HP_LOG_INFO, "erased bytes are gone from the state", HP_I("partitions", count),
+            HP_I("ms", hp_now_ms() - now_ms));
+    run->compact_ms = hp_now_ms() + (count > 0 ? COMPACT_MS : LOOK_MS);
 }
 
 static enum hp_status

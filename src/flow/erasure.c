@@ -8,12 +8,11 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "flow/ids.h"
+#include "flow/residue.h"
 #include "flow/shopper.h"
 #include "ledger/orders.h"
 #include "ledger/preferences.h"
 #include "ledger/reactions.h"
-
-#define RESIDUAL_MS (7 * 86400000LL) /* the longest a topic of ours keeps what was sent */
 
 struct erasing {
     struct hp_arena *arena;
@@ -240,6 +239,15 @@ digest_remains(
     return status;
 }
 
+/* The latest a timestamp of the contract can say stands for "never". */
+static int64_t
+residual_until(const struct hp_flow *flow, int64_t appended)
+{
+    int64_t ms = flow->options.residue_ms;
+
+    return ms > INT64_MAX - appended ? INT64_MAX : appended + ms;
+}
+
 static enum hp_status
 send_receipt(struct hp_flow *flow, struct hp_step *step, const struct hp_erasure *erasure,
     int64_t appended, int64_t voided, struct hp_error *error)
@@ -248,7 +256,7 @@ send_receipt(struct hp_flow *flow, struct hp_step *step, const struct hp_erasure
         .requested_at = erasure->requested_at,
         .erased_at = appended,
         .events_voided = voided,
-        .residual_until = appended + RESIDUAL_MS};
+        .residual_until = residual_until(flow, appended)};
     struct hp_buffer value = {0};
     enum hp_status status =
         digest_remains(step, erasure->user_id, &receipt.state_digest, error);
@@ -316,7 +324,8 @@ hp_flow_erasure(struct hp_flow *flow, struct hp_step *step, const struct hp_even
         status = recipient.data ? erase_recipient(&erasing, step, erasure.user_id)
                                 : erase_user(flow, &erasing, step, erasure.user_id);
     if (!status)
-        ((struct hp_flow_task *)hp_task_user(hp_step_task(step)))->erased = true;
+        status = hp_residue_note(
+            step, (uint8_t)event->message->source, event->message->offset, error);
     if (!status)
         status = send_receipt(flow, step, &erasure, appended, erasing.live, error);
     if (!status && (recipient.data ? erasing.live > 0 : erasing.left > 0))

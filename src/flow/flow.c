@@ -226,7 +226,6 @@ flow_closed(void *context, struct hp_task *task)
     if (!own)
         return;
     hp_solver_free(own->solver);
-    own->erased = false;
     task_reset(own);
     hp_rows_aborted(&own->rows);
     hp_pasts_clear(&own->pasts);
@@ -238,15 +237,11 @@ flow_closed(void *context, struct hp_task *task)
 static void
 flow_committed(void *context, struct hp_task *task)
 {
-    struct hp_flow *flow = context;
     struct hp_flow_task *own = hp_task_user(task);
 
-    if (!own)
-        return;
-    hp_blocks_committed(&own->blocks);
-    if (own->erased)
-        atomic_store(&flow->erased, true);
-    own->erased = false;
+    (void)context;
+    if (own)
+        hp_blocks_committed(&own->blocks);
 }
 
 /* What was remembered of an aborted transaction is read again from the stores. */
@@ -370,12 +365,6 @@ struct hp_model_view *
 hp_flow_model(struct hp_flow *flow)
 {
     return flow->model;
-}
-
-bool
-hp_flow_take_erased(struct hp_flow *flow)
-{
-    return atomic_exchange(&flow->erased, false);
 }
 
 bool

@@ -42,6 +42,7 @@ struct hp_flow_options {
     int32_t box_items_min;
     int32_t box_items_max;
     enum hp_slot_plan slots;
+    int64_t residue_ms; /* hp_residue_ms() */
     int64_t sweep_interval_ms;
     int64_t rows_publish_ms;
     size_t rows_cache_bytes; /* of all tasks */
@@ -71,11 +72,6 @@ bool hp_flow_ready(const struct hp_flow *flow);
 /* The views, for those who read beside the stream. */
 struct hp_catalogue_view *hp_flow_catalogue(struct hp_flow *flow);
 struct hp_model_view *hp_flow_model(struct hp_flow *flow);
-/*
- * Erasures were committed since the last call: deleted bytes are still in the store's files,
- * and the caller is to compact them. Any thread.
- */
-bool hp_flow_take_erased(struct hp_flow *flow);
 /* The solver, when this worker runs it, has published everything there is. */
 bool hp_flow_settled(struct hp_flow *flow, struct hp_worker *worker);
 

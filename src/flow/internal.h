@@ -14,15 +14,12 @@
 #include "flow/standing.h"
 #include "flow/weights.h"
 
-#include <stdatomic.h>
-
 struct hp_fanout;
 struct hp_offers;
 struct hp_refuser;
 struct hp_solver;
 
 struct hp_flow {
-    atomic_bool erased; /* since hp_flow_take_erased() */
     struct hp_flow_options options;
     struct hp_source_spec sources[HP_SOURCE_COUNT];
     struct hp_application application;
@@ -46,7 +43,6 @@ struct hp_flow_task {
     struct hp_blocks blocks;
     struct hp_pasts pasts;
     struct hp_rows_pace rows;
-    bool erased;                /* the open transaction forgets somebody */
     struct hp_refuser *refuser; /* of the owner of task 0 */
     struct hp_solver *solver;   /* of the owner of task 0 */
 };

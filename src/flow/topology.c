@@ -24,10 +24,19 @@
     }
 #define SEVEN_DAYS "604800000"
 #define TWO_WEEKS  "1209600000"
-#define FOREVER    "-1"
+#define DAY        "86400000"
 #define ONE_DAY                                                                                \
     {                                                                                          \
-        "delete.retention.ms", "86400000"                                                      \
+        "delete.retention.ms", DAY                                                             \
+    }
+/* What was erased is in the log until its segment is compacted, or deleted as a whole. */
+#define COMPACT_DAILY                                                                          \
+    {                                                                                          \
+        "max.compaction.lag.ms", DAY                                                           \
+    }
+#define SEGMENT_DAILY                                                                          \
+    {                                                                                          \
+        "segment.ms", DAY                                                                      \
     }
 
 const struct hp_topic_row hp_topic_rows[HP_TOPIC_COUNT] = {
@@ -44,17 +53,18 @@ const struct hp_topic_row hp_topic_rows[HP_TOPIC_COUNT] = {
     {HP_TOPIC_CATALOGUE, "topic.catalogue", "gofig.catalogue", HP_ROLE_INPUT, false, true,
         HP_RECORD_CATALOGUE_ITEM, {COMPACT, APPEND_TIME}},
     {HP_TOPIC_BOX_RECOMMENDATIONS, "topic.box-recommendations", "gofig.box-recommendations",
-        HP_ROLE_OUTPUT, true, false, HP_RECORD_BOX_RECOMMENDATION, {COMPACT}},
+        HP_ROLE_OUTPUT, true, false, HP_RECORD_BOX_RECOMMENDATION,
+        {COMPACT, ONE_DAY, COMPACT_DAILY}},
     {HP_TOPIC_BOX_ANSWERS, "topic.box-answers", "gofig.box-answers", HP_ROLE_OUTPUT, true,
-        false, HP_RECORD_BOX_RECOMMENDATION, {DELETE, DAYS(SEVEN_DAYS)}},
+        false, HP_RECORD_BOX_RECOMMENDATION, {DELETE, DAYS(SEVEN_DAYS), SEGMENT_DAILY}},
     {HP_TOPIC_ERASURE_RECEIPTS, "topic.erasure-receipts", "gofig.erasure-receipts",
         HP_ROLE_OUTPUT, false, false, HP_RECORD_ERASURE_RECEIPT, {DELETE}},
     {HP_TOPIC_DEAD_LETTERS, "topic.dead-letters", "dead-letters", HP_ROLE_OUTPUT, true, false,
-        -1, {DELETE, DAYS(SEVEN_DAYS), CREATE_TIME}},
+        -1, {DELETE, DAYS(SEVEN_DAYS), SEGMENT_DAILY, CREATE_TIME}},
     {HP_TOPIC_REROUTE, NULL, "reroute-repartition", HP_ROLE_INTERNAL, true, false, -1,
-        {DELETE, DAYS(FOREVER), CREATE_TIME}},
+        {DELETE, DAYS(SEVEN_DAYS), SEGMENT_DAILY, APPEND_TIME}},
     {HP_TOPIC_LEDGER_CHANGELOG, NULL, "ledger-changelog", HP_ROLE_INTERNAL, true, false, -1,
-        {COMPACT, ONE_DAY}},
+        {COMPACT, ONE_DAY, COMPACT_DAILY}},
     {HP_TOPIC_ROWS, NULL, "rows", HP_ROLE_INTERNAL, true, false, -1, {COMPACT}},
     {HP_TOPIC_MODEL, NULL, "model", HP_ROLE_INTERNAL, false, false, -1, {COMPACT}},
     {HP_TOPIC_AUDIT, NULL, "audit", HP_ROLE_INTERNAL, true, false, -1,
@@ -80,6 +90,7 @@ const struct hp_store_spec hp_flow_stores[] = {
     {HP_STORE_TOUCHED, "touched", false},
     {HP_STORE_NUMBER, "number", false},
     {HP_STORE_ROW_META, "row-meta", false},
+    {HP_STORE_FORGOTTEN, "forgotten", false},
 };
 const size_t hp_flow_store_count = HP_ARRAY_SIZE(hp_flow_stores);
 

@@ -85,6 +85,7 @@ enum hp_flow_store {
     HP_STORE_TOUCHED = 37,    /* part(user) -> empty; his aggregate is not worked out yet */
     HP_STORE_NUMBER = 38,     /* item -> its number in rows */
     HP_STORE_ROW_META = 39,   /* flow/blocks.c */
+    HP_STORE_FORGOTTEN = 40,  /* u8 source | u64 offset -> empty; flow/residue.h */
 };
 
 extern const struct hp_store_spec hp_flow_stores[];

@@ -368,6 +368,7 @@ open_flow(struct sim_instance *instance, struct hp_error *error)
         .budget_default_minor = 150000,
         .box_items_min = 3,
         .box_items_max = 12,
+        .residue_ms = 8 * SIM_DAY_MS,
         .sweep_interval_ms = SIM_DAY_MS,
         .rows_publish_ms = sim->tunables.rows_publish_ms,
         .rows_cache_bytes = sim->tunables.rows_cache_bytes,

@@ -96,6 +96,7 @@ flow_rig_init(struct flow_rig *rig)
         .budget_default_minor = 150000,
         .box_items_min = 3,
         .box_items_max = 12,
+        .residue_ms = 8 * RIG_DAY_MS,
         .sweep_interval_ms = RIG_DAY_MS,
         .rows_publish_ms = 60000,
         .rows_cache_bytes = 1 << 24,

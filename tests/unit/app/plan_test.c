@@ -113,7 +113,8 @@ replication_and_retention_are_only_told(void **state)
     answers.setting_count = HP_ARRAY_SIZE(shorter);
     assert_told(HP_TOPIC_BOX_ANSWERS, &answers, true, "");
     assert_told(HP_TOPIC_BOX_ANSWERS, &answers, false,
-        ", replicated 1 times, needs 3, retention.ms=1000, needs 604800000");
+        ", replicated 1 times, needs 3, retention.ms=1000, needs 604800000, "
+        "segment.ms=(not told), needs 86400000");
 }
 
 /* A broker may keep its settings to itself; that alone is no reason to stand still. */
@@ -126,7 +127,8 @@ what_the_broker_does_not_tell_does_not_stop(void **state)
     answers.setting_count = 0;
     assert_told(HP_TOPIC_BOX_ANSWERS, &answers, true, "");
     assert_told(HP_TOPIC_BOX_ANSWERS, &answers, false,
-        ", cleanup.policy=(not told), needs delete, retention.ms=(not told), needs 604800000");
+        ", cleanup.policy=(not told), needs delete, retention.ms=(not told), needs 604800000, "
+        "segment.ms=(not told), needs 86400000");
 }
 
 int
