@@ -344,7 +344,7 @@ usable_past(struct hp_pasts *pasts, const struct marks *marks)
 {
     struct hp_past *past = hp_pasts_find(pasts, marks->part);
 
-    if (!past || marks->whole || marks->count > 64 + hp_past_orders(past) / 64)
+    if (!past || marks->whole || marks->count > 64 + hp_past_orders(past) / 8)
         return NULL;
     return past;
 }

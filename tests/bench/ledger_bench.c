@@ -3,6 +3,7 @@
  * and RocksDB.
  *
  *     ledger_bench DIR STATE [DUMP]   orders of event files; STATE is a directory that is made
+ *     ledger_bench --influence STATE [EVENTS]   what one user can move with so many events
  *
  * One worker takes every record of DIR/orders.jsonl through decode, ledger, derived counts,
  * changelog and commit; boxes are not packed, since the views are never ready. Times are
@@ -13,6 +14,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "archive/jsonl.h"
+#include "base/rng.h"
 #include "flow/counts.h"
 #include "flow/verify.h"
 #include "store/keys.h"
@@ -122,17 +124,19 @@ static void
 catch_up(struct bench *bench)
 {
     struct flow_rig *rig = &bench->rig;
-    struct hp_position ends[RIG_PARTITIONS];
+    int64_t orders[RIG_PARTITIONS];
+    int64_t feedback[RIG_PARTITIONS];
     struct hp_worker_state state = {0};
     struct hp_error error;
 
     for (int32_t p = 0; p < RIG_PARTITIONS; p++) {
         int64_t low;
 
-        ends[p] =
-            (struct hp_position){.topic = rig->topics.name[HP_TOPIC_ORDERS], .partition = p};
         must(hp_cluster_watermarks(
-                 rig->cluster, ends[p].topic, p, &low, &ends[p].offset, &error),
+                 rig->cluster, rig->topics.name[HP_TOPIC_ORDERS], p, &low, &orders[p], &error),
+            &error);
+        must(hp_cluster_watermarks(rig->cluster, rig->topics.name[HP_TOPIC_FEEDBACK], p, &low,
+                 &feedback[p], &error),
             &error);
     }
     do {
@@ -143,7 +147,8 @@ catch_up(struct bench *bench)
         hp_worker_state(bench->worker, &state);
         for (int32_t p = 0; p < RIG_PARTITIONS; p++) {
             task = hp_worker_task(bench->worker, p);
-            there &= task && hp_task_position(task, HP_SOURCE_ORDERS) >= ends[p].offset;
+            there &= task && hp_task_position(task, HP_SOURCE_ORDERS) >= orders[p] &&
+                     hp_task_position(task, HP_SOURCE_FEEDBACK) >= feedback[p];
         }
         if (there && state.restoring == 0) {
             must(hp_worker_commit(bench->worker, &error), &error);
@@ -595,6 +600,191 @@ measure_rebuild(struct bench *bench, const struct hp_order *order)
         (double)(clock_ns(CLOCK_MONOTONIC) - began) / 1e9, (double)(cpu_ns() - cpu) / 1e9);
 }
 
+/* ---- what one user can move -------------------------------------------------------------- */
+
+#define INFLUENCE_ITEMS  400
+#define INFLUENCE_OTHERS 40
+
+static void
+send_feedback(struct bench *bench, const struct hp_feedback *feedback)
+{
+    struct hp_buffer value = {0};
+    struct hp_error error;
+
+    must(hp_codec_encode(bench->rig.codec, HP_RECORD_FEEDBACK, feedback, &value, &error),
+        &error);
+    must(hp_producer_send(bench->rig.producer,
+             &(struct hp_outgoing){.topic = bench->rig.topics.name[HP_TOPIC_FEEDBACK],
+                 .partition = hp_partition_of(feedback->user_id, RIG_PARTITIONS),
+                 .timestamp_ms = wall_ms(NULL),
+                 .key = feedback->user_id,
+                 .value = hp_buffer_bytes(&value)},
+             &error),
+        &error);
+    hp_buffer_release(&value);
+    bench->sent++;
+}
+
+/* An order or a reaction of `user`: later and later, one in a hundred long ago, one in eight a
+ * new version of an old one. */
+static void
+send_something(struct bench *bench, struct hp_rng *rng, const char *user, int64_t number)
+{
+    static const enum hp_feedback_kind kinds[] = {
+        HP_FEEDBACK_LIKED, HP_FEEDBACK_DISLIKED, HP_FEEDBACK_REMOVED, HP_FEEDBACK_RATED};
+    bool again = hp_rng_below(rng, 8) == 0 && number > 0;
+    int64_t known =
+        again ? number - hp_rng_between(rng, 1, number < 5000 ? number : 5000) : number;
+    struct hp_rng fixed = {(uint64_t)known};
+    int64_t at = RIG_START_MS - RIG_DAY_MS * 400 +
+                 (hp_rng_below(&fixed, 100) ? known * 20 : hp_rng_below(&fixed, 1000000000));
+    struct hp_order_line lines[5];
+    char items[5][16];
+    char id[32];
+
+    snprintf(id, sizeof(id), "n%lld", (long long)known);
+    for (int i = 0; i < 5; i++) {
+        snprintf(
+            items[i], sizeof(items[i]), "y%u", (unsigned)hp_rng_below(rng, INFLUENCE_ITEMS));
+        lines[i] = (struct hp_order_line){hp_bytes_text(items[i]), 1, 100};
+    }
+    if (known % 2)
+        send_feedback(bench, &(struct hp_feedback){.feedback_id = hp_bytes_text(id),
+                                 .user_id = hp_bytes_text(user),
+                                 .at = at,
+                                 .kind = kinds[hp_rng_below(rng, 4)],
+                                 .item_id = lines[0].item_id,
+                                 .rated = true,
+                                 .rating = 1 + hp_rng_below(rng, 9) * 0.5});
+    else
+        send(bench,
+            &(struct hp_order){.order_id = hp_bytes_text(id),
+                .user_id = hp_bytes_text(user),
+                .version = again ? number : 1,
+                .status = again && hp_rng_below(rng, 2) ? HP_ORDER_CANCELLED : HP_ORDER_PLACED,
+                .ordered_at = at,
+                .lines = lines,
+                .line_count = 1 + hp_rng_below(rng, 5)});
+}
+
+static const struct hp_item_counts *
+item_before(const struct hp_counts_sum *sum, struct hp_bytes id)
+{
+    for (size_t i = 0; i < sum->item_count; i++)
+        if (hp_bytes_equal(sum->items[i].item_id, id))
+            return &sum->items[i];
+    return NULL;
+}
+
+static int64_t
+day_before(const struct hp_item_counts *item, int64_t day)
+{
+    for (size_t i = 0; item && i < item->head.day_count; i++)
+        if (item->head.days[i].day == day)
+            return item->head.days[i].users;
+    return 0;
+}
+
+struct moved {
+    int64_t users;
+    int64_t day;
+    int64_t pair;
+    int64_t repurchases;
+};
+
+static void
+most(int64_t *most, int64_t before, int64_t after)
+{
+    int64_t change = after > before ? after - before : before - after;
+
+    if (change > *most)
+        *most = change;
+}
+
+/* The user comes last and adds: every counter of before is still there. */
+static struct moved
+compare_counts(const struct hp_counts_sum *before, const struct hp_counts_sum *after)
+{
+    const struct hp_item_counts **old = hp_alloc((after->item_count + 1) * sizeof(*old));
+    struct moved moved = {0};
+    size_t k = 0;
+
+    for (size_t i = 0; i < after->item_count; i++) {
+        const struct hp_head *head = &after->items[i].head;
+
+        old[i] = item_before(before, after->items[i].item_id);
+        most(&moved.users, old[i] ? old[i]->head.users : 0, head->users);
+        most(&moved.repurchases, old[i] ? old[i]->head.opportunities : 0, head->opportunities);
+        most(&moved.repurchases, old[i] ? old[i]->head.hits : 0, head->hits);
+        for (size_t d = 0; d < head->day_count; d++)
+            most(&moved.day, day_before(old[i], head->days[d].day), head->days[d].users);
+    }
+    for (size_t i = 0; i < after->pair_count; i++) {
+        const struct hp_pair_counts *pair = &after->pairs[i];
+        int64_t users = 0;
+
+        if (k < before->pair_count && old[pair->a] && old[pair->b] &&
+            old[pair->a] == &before->items[before->pairs[k].a] &&
+            old[pair->b] == &before->items[before->pairs[k].b])
+            users = before->pairs[k++].users;
+        most(&moved.pair, users, pair->users);
+    }
+    if (k != before->pair_count)
+        hp_die("a pair of others is gone");
+    free(old);
+    return moved;
+}
+
+static void
+measure_influence(struct bench *bench, int64_t events)
+{
+    struct hp_rng rng = {6};
+    struct hp_counts_sum before = {0};
+    struct hp_counts_sum after = {0};
+    struct hp_error error;
+    struct hp_verdict verdict;
+    struct moved moved;
+    int32_t partition = hp_partition_of(hp_bytes_text("loud"), RIG_PARTITIONS);
+    int64_t began;
+
+    for (int user = 0; user < INFLUENCE_OTHERS; user++) {
+        char name[16];
+
+        snprintf(name, sizeof(name), "quiet-%d", user);
+        for (int i = 0; i < 20; i++)
+            send_something(bench, &rng, name, i);
+    }
+    flush(bench);
+    catch_up(bench);
+    catch_up(bench);
+    must(hp_counts_read(bench->rig.kv, 0, RIG_PARTITIONS, &before, &error), &error);
+    began = cpu_ns();
+    for (int64_t i = 0; i < events; i++) {
+        send_something(bench, &rng, "loud", i);
+        if (i % BATCH == BATCH - 1 || i == events - 1) {
+            flush(bench);
+            catch_up(bench);
+        }
+    }
+    catch_up(bench);
+    must(hp_verify(bench->rig.kv, partition, &verdict, &error), &error);
+    if (!verdict.same)
+        hp_die("task %d: %s", (int)partition, verdict.difference);
+    must(hp_counts_read(bench->rig.kv, 0, RIG_PARTITIONS, &after, &error), &error);
+    moved = compare_counts(&before, &after);
+    printf("%lld events of one user, %.0f a second of processor time\n", (long long)events,
+        (double)events * 1e9 / (double)(cpu_ns() - began));
+    printf("moved at most: an item's users %lld, a day %lld, a pair %lld, repurchases %lld; of "
+           "%zu items and %zu pairs\n",
+        (long long)moved.users, (long long)moved.day, (long long)moved.pair,
+        (long long)moved.repurchases, after.item_count, after.pair_count);
+    hp_counts_release(&before);
+    hp_counts_release(&after);
+    if (moved.users > 1 || moved.day > 1 || moved.pair > 1 ||
+        moved.repurchases > HP_REPURCHASE_BASKETS)
+        hp_die("one user moved more than that");
+}
+
 static void
 fresh_order(struct hp_order *order, const char *id)
 {
@@ -608,40 +798,68 @@ fresh_order(struct hp_order *order, const char *id)
         .line_count = 1};
 }
 
+static void
+set_up(struct bench *bench, size_t rows_cache_bytes)
+{
+    flow_rig_init(&bench->rig);
+    hp_kv_free(bench->rig.kv);
+    bench->rig.options.clock_ms = wall_ms;
+    bench->rig.options.rows_cache_bytes = rows_cache_bytes;
+    bench->rig.options.eager_rows = false;
+    start(bench);
+    catch_up(bench);
+}
+
+static void
+tear_down(struct bench *bench)
+{
+    struct hp_error error;
+
+    stop(bench);
+    must(hp_kv_rocks_destroy(bench->state, &error), &error);
+}
+
+static void
+measure_all(struct bench *bench, struct hp_events *events, const char *dump)
+{
+    const char *state = bench->state;
+    struct hp_order order;
+
+    measure_orders(bench, events);
+    check(bench, dump);
+    measure_pairs(state, events);
+    fresh_order(&order, "after-the-kill");
+    measure_restart(bench, &order);
+    fresh_order(&order, "after-the-loss");
+    measure_rebuild(bench, &order);
+    measure_growth(bench);
+}
+
 int
 main(int argc, char **argv)
 {
     struct bench bench = {.state = argc > 2 ? argv[2] : ""};
     struct hp_events *events;
-    struct hp_order order;
     struct hp_error error;
 
     if (argc < 3 || argc > 4) {
-        fprintf(stderr, "usage: ledger_bench EVENTS-DIR STATE-DIR [DUMP]\n");
+        fprintf(stderr, "usage: ledger_bench EVENTS-DIR STATE-DIR [DUMP]\n"
+                        "       ledger_bench --influence STATE-DIR [EVENTS]\n");
         return 2;
     }
     setvbuf(stdout, NULL, _IOLBF, 0); /* figures as they come */
+    if (strcmp(argv[1], "--influence") == 0) {
+        set_up(&bench, (size_t)2 << 30);
+        measure_influence(&bench, argc > 3 ? strtoll(argv[3], NULL, 10) : 1000000);
+        tear_down(&bench);
+        return 0;
+    }
     must(hp_events_open(&(struct hp_events_options){.path = argv[1], .now_ms = wall_ms(NULL)},
              &events, &error),
         &error);
-    flow_rig_init(&bench.rig);
-    hp_kv_free(bench.rig.kv);
-    bench.rig.options.clock_ms = wall_ms;
-    bench.rig.options.rows_cache_bytes = 256 << 20;
-    bench.rig.options.eager_rows = false;
-    start(&bench);
-    catch_up(&bench);
-    measure_orders(&bench, events);
-    check(&bench, argc > 3 ? argv[3] : NULL);
-    measure_pairs(argv[2], events);
+    set_up(&bench, 256 << 20);
+    measure_all(&bench, events, argc > 3 ? argv[3] : NULL);
     hp_events_free(events);
-    fresh_order(&order, "after-the-kill");
-    measure_restart(&bench, &order);
-    fresh_order(&order, "after-the-loss");
-    measure_rebuild(&bench, &order);
-    measure_growth(&bench);
-    stop(&bench);
-    bench.rig.kv = NULL;
-    must(hp_kv_rocks_destroy(bench.state, &error), &error);
+    tear_down(&bench);
     return 0;
 }

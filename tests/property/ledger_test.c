@@ -1,7 +1,7 @@
 /*
  * tests/property/ledger_test.c - the ledger, what is derived from it, and the settled model are
  * functions of the set of events: whatever their order, how often they come, over how many
- * partitions, through crashes and lost state.
+ * partitions and instances, through crashes and lost state.
  *
  * A small application on the real engine applies made-up events with the ledger's functions;
  * derived rows, published rows, epochs and snapshots are the flow's own.
@@ -34,6 +34,7 @@
 #define EVENTS    420
 #define LINES_MAX 6
 #define ROUNDS    12
+#define INSTANCES 3
 
 enum kind { ORDER, FEEDBACK, ERASURE, RECIPIENT_ERASURE };
 
@@ -158,8 +159,9 @@ struct world {
     int32_t partitions;
     struct hp_cluster *cluster;
     struct hp_producer *producer;
-    struct hp_kv *kv;
-    struct hp_worker *worker;
+    int instances; /* at the end; they join one by one */
+    struct hp_kv *kv[INSTANCES];
+    struct hp_worker *worker[INSTANCES]; /* NULL: not joined yet */
     struct hp_model_view *view;
     struct hp_source_spec source;
     struct hp_application application;
@@ -430,6 +432,29 @@ fact_changed(void *context, struct hp_step *step, uint8_t store, struct hp_bytes
     return hp_derive_fact(own ? &own->pasts : NULL, step, store, key, before, after, error);
 }
 
+/* The instance that has the partition now, or this task of it; -1: nobody. */
+static int
+seat_of_partition(const struct world *world, int32_t partition, const struct hp_task *task)
+{
+    for (int i = 0; i < INSTANCES; i++) {
+        struct hp_task *here =
+            world->worker[i] ? hp_worker_task(world->worker[i], partition) : NULL;
+
+        if (here && (!task || here == task))
+            return i;
+    }
+    return -1;
+}
+
+static int
+seat_of(const struct world *world, const struct hp_task *task)
+{
+    int seat = seat_of_partition(world, hp_task_partition(task), task);
+
+    assert_true(seat >= 0);
+    return seat;
+}
+
 static void
 committed(void *context, struct hp_task *task)
 {
@@ -441,7 +466,9 @@ committed(void *context, struct hp_task *task)
         hp_blocks_committed(&own->blocks);
     if (!getenv("HAMPER_HISTORIES"))
         return;
-    assert_int_equal(hp_verify(world->kv, hp_task_partition(task), &verdict, NULL), HP_OK);
+    assert_int_equal(
+        hp_verify(world->kv[seat_of(world, task)], hp_task_partition(task), &verdict, NULL),
+        HP_OK);
     if (!verdict.same)
         fail_msg("task %d: %s", (int)hp_task_partition(task), verdict.difference);
 }
@@ -449,7 +476,7 @@ committed(void *context, struct hp_task *task)
 static struct hp_solver *
 solver_of(struct hp_worker *worker)
 {
-    struct hp_task *task = hp_worker_task(worker, 0);
+    struct hp_task *task = worker ? hp_worker_task(worker, 0) : NULL;
     struct task_state *own = task ? hp_task_user(task) : NULL;
 
     return own ? own->solver : NULL;
@@ -494,15 +521,19 @@ make_topic(struct world *world, const char *name, int32_t partitions, const char
 }
 
 static void
-start(struct world *world)
+start(struct world *world, int seat)
 {
+    static const char *const names[INSTANCES] = {"a-0", "b-0", "c-0"};
     struct hp_error error = {0};
 
+    if (!world->kv[seat])
+        world->kv[seat] = hp_kv_memory_new();
+
     if (hp_worker_new(&(struct hp_worker_options){.cluster = world->cluster,
-                          .kv = world->kv,
+                          .kv = world->kv[seat],
                           .application = &world->application,
                           .application_id = "test",
-                          .instance = "a-0",
+                          .instance = names[seat],
                           .changelog_topic = "changelog",
                           .dead_letter_topic = "dead",
                           .reroute_topic = "reroute",
@@ -518,7 +549,7 @@ start(struct world *world)
                           .round_records = 16,
                           .breaker = true,
                           .delete_retention_ms = 86400000},
-            &world->worker, &error))
+            &world->worker[seat], &error))
         fail_msg("worker: %s", error.text);
 }
 
@@ -554,18 +585,22 @@ init(struct world *world, int32_t partitions, uint64_t seed)
         .committed = committed,
         .aborted = aborted,
         .tick = tick};
-    world->kv = hp_kv_memory_new();
+    world->instances = 1;
     assert_int_equal(hp_model_view_new(world->cluster, "model", &world->view, NULL), HP_OK);
-    start(world);
+    start(world, 0);
 }
 
 static void
 release(struct world *world)
 {
     world->fail_one_in = 0;
-    hp_worker_free(world->worker, false);
+    for (int i = 0; i < INSTANCES; i++)
+        if (world->worker[i])
+            hp_worker_free(world->worker[i], false);
     hp_model_view_free(world->view);
-    hp_kv_free(world->kv);
+    for (int i = 0; i < INSTANCES; i++)
+        if (world->kv[i])
+            hp_kv_free(world->kv[i]);
     hp_producer_free(world->producer, false);
     hp_cluster_free(world->cluster);
 }
@@ -593,11 +628,33 @@ turn(struct world *world)
 {
     struct hp_error error = {0};
 
-    if (hp_worker_step(world->worker, 0, &error))
-        fail_msg("worker: %s", error.text);
+    for (int i = 0; i < INSTANCES; i++)
+        if (world->worker[i] && hp_worker_step(world->worker[i], 0, &error))
+            fail_msg("worker %d: %s", i, error.text);
     if (hp_model_view_step(world->view, 0, &error))
         fail_msg("view: %s", error.text);
     world->now_ms += 50;
+}
+
+static bool
+is_quiet(const struct world *world)
+{
+    bool solved = false;
+    size_t tasks = 0;
+
+    for (int i = 0; i < world->instances; i++) {
+        struct hp_solver *solver = solver_of(world->worker[i]);
+        struct hp_worker_state state;
+
+        if (!world->worker[i])
+            return false;
+        hp_worker_state(world->worker[i], &state);
+        if (!state.idle || state.restoring || !state.assigned)
+            return false;
+        tasks += state.task_count;
+        solved = solved || (solver && hp_solver_idle(solver));
+    }
+    return solved && tasks == (size_t)world->partitions;
 }
 
 /* Until nothing is left to do, in the inputs, in the rows and in the model. */
@@ -608,14 +665,8 @@ settle(struct world *world)
 
     assert_int_equal(hp_producer_flush(world->producer, NULL), HP_OK);
     for (int i = 0; i < 20000 && quiet < 50; i++) {
-        struct hp_worker_state state;
-
         turn(world);
-        hp_worker_state(world->worker, &state);
-        quiet = state.idle && state.restoring == 0 && state.assigned &&
-                        solver_of(world->worker) && hp_solver_idle(solver_of(world->worker))
-                    ? quiet + 1
-                    : 0;
+        quiet = is_quiet(world) ? quiet + 1 : 0;
     }
     assert_true(quiet >= 50);
 }
@@ -623,8 +674,38 @@ settle(struct world *world)
 static void
 wipe(struct world *world)
 {
-    hp_kv_free(world->kv);
-    world->kv = hp_kv_memory_new();
+    hp_kv_free(world->kv[0]);
+    world->kv[0] = NULL;
+}
+
+/* The tasks of all instances, as one state. */
+static struct hp_kv *
+gathered(const struct world *world)
+{
+    struct hp_kv *kv = hp_kv_memory_new();
+
+    for (int32_t p = 0; p < world->partitions; p++) {
+        int seat = seat_of_partition(world, p, NULL);
+        struct hp_kv_batch batch = {0};
+        struct hp_buffer from = {0};
+        struct hp_buffer to = {0};
+        struct hp_kv_cursor *cursor;
+        struct hp_bytes key;
+        struct hp_bytes value;
+
+        assert_true(seat >= 0);
+        hp_key_head(&from, p, 0);
+        hp_key_head(&to, p + 1, 0);
+        cursor = hp_kv_scan(world->kv[seat], hp_buffer_bytes(&from), hp_buffer_bytes(&to));
+        while (hp_kv_next(cursor, &key, &value))
+            hp_kv_put(&batch, key, value);
+        assert_int_equal(hp_kv_cursor_free(cursor, NULL), HP_OK);
+        assert_int_equal(hp_kv_write(kv, &batch, NULL), HP_OK);
+        hp_kv_batch_release(&batch);
+        hp_buffer_release(&from);
+        hp_buffer_release(&to);
+    }
+    return kv;
 }
 
 /* ---- what is compared -------------------------------------------------------------------- */
@@ -650,7 +731,7 @@ kind_of(uint8_t store)
 }
 
 static void
-read_store(struct world *world, int32_t partition, uint8_t store, struct outcome *outcome)
+read_store(struct hp_kv *kv, int32_t partition, uint8_t store, struct outcome *outcome)
 {
     struct hp_buffer from = {0};
     struct hp_buffer to = {0};
@@ -660,7 +741,7 @@ read_store(struct world *world, int32_t partition, uint8_t store, struct outcome
 
     hp_key_head(&from, partition, store);
     assert_true(hp_key_after_prefix(hp_buffer_bytes(&from), &to));
-    cursor = hp_kv_scan(world->kv, hp_buffer_bytes(&from), hp_buffer_bytes(&to));
+    cursor = hp_kv_scan(kv, hp_buffer_bytes(&from), hp_buffer_bytes(&to));
     while (hp_kv_next(cursor, &key, &value)) {
         struct hp_bytes inner = hp_bytes(key.data + HP_KEY_HEAD, key.size - HP_KEY_HEAD);
         struct hp_digest row = hp_row_digest(store, inner, value);
@@ -677,13 +758,13 @@ read_store(struct world *world, int32_t partition, uint8_t store, struct outcome
 
 /* As a stranger reads them from the state directory. */
 static struct hp_digest
-digest_of_counts(struct world *world)
+digest_of_counts(struct hp_kv *kv, int32_t partitions)
 {
     struct hp_counts_sum sum = {0};
     struct hp_digest digest = {0};
     struct hp_buffer bytes = {0};
 
-    assert_int_equal(hp_counts_read(world->kv, 0, world->partitions, &sum, NULL), HP_OK);
+    assert_int_equal(hp_counts_read(kv, 0, partitions, &sum, NULL), HP_OK);
     for (size_t i = 0; i < sum.item_count; i++) {
         hp_buffer_clear(&bytes);
         hp_head_encode(&sum.items[i].head, &bytes);
@@ -709,13 +790,15 @@ outcome_of(struct world *world)
     static const uint8_t stores[] = {
         HP_STORE_ORDER, HP_STORE_REACTION, HP_STORE_WATERMARK, HP_STORE_AGGREGATE};
     struct hp_model_snapshot *snapshot = hp_model_view_acquire(world->view);
+    struct hp_kv *kv = gathered(world);
     struct outcome outcome;
 
     memset(&outcome, 0, sizeof(outcome));
     for (int32_t p = 0; p < world->partitions; p++)
         for (size_t i = 0; i < sizeof(stores); i++)
-            read_store(world, p, stores[i], &outcome);
-    outcome.counts = digest_of_counts(world);
+            read_store(kv, p, stores[i], &outcome);
+    outcome.counts = digest_of_counts(kv, world->partitions);
+    hp_kv_free(kv);
     for (int i = 0; i < ITEMS; i++)
         outcome.model[i] = hp_model_snapshot_find(snapshot, hp_bytes_text(item_names[i]));
     outcome.model_users = hp_model_snapshot_users(snapshot);
@@ -747,6 +830,10 @@ play(struct world *world, uint64_t seed, bool without_unseen)
 
     shuffle(&rng, order, EVENTS);
     for (int i = 0; i < EVENTS; i++) {
+        int seat = i * INSTANCES / EVENTS;
+
+        if (seat > 0 && seat < world->instances && !world->worker[seat])
+            start(world, seat);
         if (without_unseen && events[order[i]].unseen)
             continue;
         send_event(world, order[i]);
@@ -757,12 +844,13 @@ play(struct world *world, uint64_t seed, bool without_unseen)
 }
 
 static struct outcome
-run(int32_t partitions, uint64_t seed, uint32_t fail_one_in, bool without_unseen)
+run(int32_t partitions, int instances, uint64_t seed, uint32_t fail_one_in, bool without_unseen)
 {
     struct world world;
     struct outcome outcome;
 
     init(&world, partitions, seed);
+    world.instances = instances;
     world.fail_one_in = fail_one_in;
     play(&world, seed, without_unseen);
     outcome = outcome_of(&world);
@@ -787,17 +875,19 @@ assert_same_derived(const struct outcome *a, const struct outcome *b)
 static void
 any_arrival_order_gives_equal_state_and_model(void **state)
 {
-    static const int32_t partitions[] = {1, 4, 16, 1};
+    static const int32_t partitions[] = {1, 4, 16, 1, 4, 16};
+    static const int instances[] = {1, 1, 1, 1, 2, 3};
 
     (void)state;
     for (uint64_t seed = 1; seed <= rounds(); seed++) {
         struct outcome first;
 
         make_events(seed);
-        first = run(1, seed * 1000, 0, false);
+        first = run(1, 1, seed * 1000, 0, false);
         assert_true(first.model_count > 0);
-        for (uint64_t i = 1; i <= 3; i++) {
-            struct outcome other = run(partitions[i], seed * 1000 + i, i == 3 ? 20 : 0, false);
+        for (uint64_t i = 1; i < HP_ARRAY_SIZE(partitions); i++) {
+            struct outcome other = run(
+                partitions[i], instances[i], seed * 1000 + i, i == 3 || i == 5 ? 20 : 0, false);
 
             if (!hp_digest_equal(first.facts.set, other.facts.set))
                 fail_msg("seed %d order %d: set digests differ", (int)seed, (int)i);
@@ -835,8 +925,8 @@ erased_is_as_if_it_had_never_come(void **state)
 
         make_events(seed);
         mark_unseen();
-        erased = run(1, seed, 0, false);
-        never = run(1, seed + 7, 0, true);
+        erased = run(1, 1, seed, 0, false);
+        never = run(1, 1, seed + 7, 0, true);
         assert_same_derived(&erased, &never);
         assert_true(hp_digest_equal(erased.counts, never.counts));
     }
@@ -854,7 +944,7 @@ cancelled_is_as_if_it_had_never_come(void **state)
     for (int i = 0; i < EVENTS; i++)
         if (events[i].kind == ORDER && events[i].user % 2 == 0)
             events[i].unseen = true;
-    never = run(1, 5, 0, true);
+    never = run(1, 1, 5, 0, true);
     init(&world, 1, 6);
     play(&world, 6, false);
     for (int i = 0; i < EVENTS; i++)
@@ -903,11 +993,11 @@ lost_state_buries_rows_of_items_that_are_gone(void **state)
     for (int i = 0; i < 40; i++)
         turn(&world);
     assert_true(outcome_of(&world).model_count > 3);
-    hp_worker_free(world.worker, true);
+    hp_worker_free(world.worker[0], true);
     wipe(&world);
     world.now_ms += 60000;
     world.rows.eager = true;
-    start(&world);
+    start(&world, 0);
     settle(&world);
     after = outcome_of(&world);
     assert_int_equal(after.model_count, 1);
@@ -930,10 +1020,10 @@ rebuilt_state_equals_kept_state(void **state)
         init(&world, 2, seed);
         play(&world, seed, false);
         kept = outcome_of(&world);
-        hp_worker_free(world.worker, true);
+        hp_worker_free(world.worker[0], true);
         wipe(&world);
         world.now_ms += 60000;
-        start(&world);
+        start(&world, 0);
         settle(&world);
         rebuilt = outcome_of(&world);
         assert_same_derived(&kept, &rebuilt);
