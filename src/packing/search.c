@@ -55,7 +55,8 @@ struct hp_search {
     int64_t core_rate;
     struct seed seeds[SEEDS_MAX];
     uint32_t seed_count;
-    int scale; /* of all step limits: hard slots get more */
+    uint32_t next_seed; /* slots of one core go on where the one before ended */
+    int scale;          /* of all step limits: hard slots get more */
 };
 
 /* Copies of an item that are looked at: those beyond the repeat gains are worth little, and
@@ -586,6 +587,7 @@ find_seeds(struct hp_search *search)
     const struct hp_core *core = search->core;
 
     search->seed_count = 0;
+    search->next_seed = 0;
     for (uint32_t j = 0; j < core->count; j++)
         for (uint32_t k = core->pair_start[j]; k < core->pair_start[j + 1]; k++) {
             uint32_t other = core->pair_column[k];
@@ -682,7 +684,7 @@ static void
 improve(struct hp_search *search, struct hp_best *best)
 {
     int idle_max = RUNS_IDLE * (1 + search->scale) / 2;
-    uint32_t seed = 0;
+    uint32_t seed = search->next_seed;
     uint32_t from = 0;
     int idle = 0;
     int64_t moves = search->core->moves;
@@ -701,6 +703,9 @@ improve(struct hp_search *search, struct hp_best *best)
                 break;
             better = run_ban(search, best, from++);
         }
+        if (seed >= search->seed_count)
+            seed = 0;
+        search->next_seed = seed;
         idle = better ? 0 : idle + 1;
         if (better)
             start_from(search, &best->box);

@@ -285,6 +285,9 @@ def fresh(args):
     print(f"CBC seconds a slot: p50 {times[len(times) // 2]:.2f}, p95 {times[int(len(times) * 0.95)]:.2f}, max {times[-1]:.2f}")
     ours = sorted(a["elapsed_ns"] / 1000 for a in answers)
     print(f"hamper microseconds an answer: p50 {ours[len(ours) // 2]:.0f}, p99 {ours[int(len(ours) * 0.99)]:.0f}, max {ours[-1]:.0f}")
+    packed = sum(len(a["boxes"]) for a in answers)
+    each = sum(ours) / max(1, packed)
+    print(f"seconds a box, the mean: CBC {sum(times) / len(times):.3f}, hamper {each / 1e6:.6f} (with a proved bound): {sum(times) / len(times) * 1e6 / each:.0f} to 1")
     table(results)
     if args.keep:
         with open(args.keep, "w") as out:
