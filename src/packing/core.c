@@ -272,6 +272,7 @@ hp_core_build(struct hp_core *core)
         core->coarse_category[j] = (int16_t)core->category[j];
     core->coarse = coarse_for(core);
     core->priced_rate = 0;
+    core->loaded = false;
     core->tied = (struct hp_columns){0};
     map_rows(core);
     fill_weights(core);

@@ -106,9 +106,12 @@ struct hp_core {
     uint32_t pair_column[HP_CORE_PAIRS_MAX];
 
     int64_t moves;       /* made in this core since it was new */
+    bool loaded;         /* `loads` are those of these columns */
     int64_t priced_rate; /* prices in points at this rate; 0: none */
     int32_t priced[HP_CORE_MAX];
     int16_t coarse_priced[HP_CORE_MAX];
+    int32_t loads[HP_PACK_RESOURCES_MAX][HP_CORE_MAX]; /* of capacities, in points */
+    int16_t coarse_loads[HP_PACK_RESOURCES_MAX][HP_CORE_MAX];
     struct hp_core_state box;
     int32_t weight[HP_CORE_MAX * HP_CORE_MAX];
 

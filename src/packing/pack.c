@@ -44,12 +44,14 @@
  * against 0.12 % for the same moves); looking only at the four worst columns to go (0.27 % and
  * no faster: a move costs more than its passes); the same core centred anew for every slot
  * (0.07 % better, a third slower); stopping early when the runs end far below the best box
- * (it does not tell easy slots from hard ones).
+ * (it does not tell easy slots from hard ones); patience counted from the best box of the run
+ * itself, fewer runs or shorter ones (the gap follows the number of moves, however they are
+ * saved); other shares of bans and pairs, dearer or cheaper money at the start (no difference).
  *
  * Invariants: (1) a box leaves only after hp_content_valid() and the window were asserted;
  * (2) nothing depends on the order of the caller's arrays; (3) every loop counts steps.
  *
- * Cost, one core at about 3 GHz: 0.4 us a move, 100 to 120 moves a box, 80 us a request for the
+ * Cost, one core at about 3 GHz: 0.35 us a move, 170 moves a box, 80 us a request for the
  * rest; docs/boxes.md has the table of tests/bench/pack_bench. Memory: about 160 KiB of arena a
  * request, most of it one core, and none of it taken while searching.
  */

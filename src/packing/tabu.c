@@ -45,6 +45,7 @@
 #define WORTH_MAX     6000
 #define REWARD        8000 /* WORTH_MAX, REWARD and charges together stay within 16 bits */
 #define COARSE_POINTS 16383
+#define LOAD_SHIFT    8
 
 struct boundary {          /* one capacity, or the window */
     const int32_t *fine;   /* by column: what it takes, in points */
@@ -109,8 +110,6 @@ struct search {
     int16_t scores[2][HP_CORE_MAX];
     struct boundary window;
     struct boundary capacity[HP_PACK_RESOURCES_MAX];
-    int32_t loads[HP_PACK_RESOURCES_MAX][HP_CORE_MAX];
-    int16_t coarse_loads[HP_PACK_RESOURCES_MAX][HP_CORE_MAX];
 };
 
 #define INLINE static inline __attribute__((always_inline))
@@ -133,6 +132,13 @@ INLINE int16_t
 coarse_points(const struct search *search, int32_t points)
 {
     return (int16_t)clamp(points >> search->core->coarse, COARSE_POINTS);
+}
+
+/* All of a capacity is 2^14, whatever gains are. */
+INLINE int16_t
+coarse_load(int32_t load)
+{
+    return (int16_t)clamp(load >> LOAD_SHIFT, COARSE_POINTS);
 }
 
 /* INT16_MAX for the columns in the set, SHUT for others. */
@@ -194,21 +200,24 @@ INLINE const int16_t *
 mind_capacities(struct search *search, uint32_t out)
 {
     const int16_t *from = search->add;
+    uint32_t padded = whole(search);
 
     for (size_t r = 0; r < search->capacities; r++) {
         const struct boundary *capacity = &search->capacity[r];
+        const int16_t *load = capacity->points;
+        int32_t eighths = capacity->eighths;
         int32_t gone = out == HP_NO_COLUMN ? 0 : capacity->fine[out];
-        int16_t room = coarse_points(search, search->room[r] + gone);
-        int16_t most = (int16_t)(UINT16_MAX / capacity->eighths);
+        int16_t room = coarse_load(search->room[r] + gone);
+        int16_t most = (int16_t)(UINT16_MAX / eighths);
 
-        for (uint32_t j = 0; j < search->core->padded; j++) {
-            int16_t over = (int16_t)(capacity->points[j] - room);
-            int32_t worth;
+        for (uint32_t j = 0; j < padded; j++) {
+            int16_t over = (int16_t)(load[j] - room);
+            int16_t worth;
 
             over = over > 0 ? over : 0;
             over = over < most ? over : most;
-            worth = from[j] - charged(over, capacity->eighths);
-            search->lighter[j] = (int16_t)(worth < -WORTH_MAX ? -WORTH_MAX : worth);
+            worth = (int16_t)(from[j] - charged(over, eighths));
+            search->lighter[j] = worth < -WORTH_MAX ? -WORTH_MAX : worth;
         }
         from = search->lighter;
     }
@@ -429,7 +438,7 @@ scan_drop(const struct search *search, const struct leaver *leaver, struct found
         if (core->rows[out].word[w] & core->box.tight.word[w])
             return;
     for (size_t r = 0; r < search->capacities; r++) {
-        over = (-search->room[r] - search->capacity[r].fine[out]) >> core->coarse;
+        over = (-search->room[r] - search->capacity[r].fine[out]) >> LOAD_SHIFT;
         score -= over > 0 ? over * search->capacity[r].eighths >> 3 : 0;
     }
     if (score > found->score) {
@@ -609,18 +618,18 @@ price_columns(struct search *search)
 }
 
 static void
-load_columns(struct search *search, size_t r)
+load_columns(struct hp_core *core)
 {
-    const struct hp_core *core = search->core;
+    size_t capacities = core->problem->instance->resource_count;
 
-    for (uint32_t j = 0; j < core->padded; j++) {
-        int32_t load = j < core->count
-                           ? load_of(core, r, hp_problem_use(core->problem, core->item[j], r))
-                           : 0;
+    for (size_t r = 0; r < capacities && !core->loaded; r++)
+        for (uint32_t j = 0; j < core->padded; j++) {
+            int64_t use = j < core->count ? hp_problem_use(core->problem, core->item[j], r) : 0;
 
-        search->loads[r][j] = load;
-        search->coarse_loads[r][j] = coarse_points(search, load);
-    }
+            core->loads[r][j] = load_of(core, r, use);
+            core->coarse_loads[r][j] = coarse_load(core->loads[r][j]);
+        }
+    core->loaded = true;
 }
 
 static void
@@ -642,11 +651,11 @@ prepare(struct search *search, const struct hp_tabu_plan *plan)
     search->money_max = (INT64_C(1) << 61) / search->rate;
     search->capacities = core->problem->instance->resource_count;
     price_columns(search);
+    load_columns(core);
     search->window = (struct boundary){core->priced, core->coarse_priced, plan->eighths, 0};
     for (size_t r = 0; r < search->capacities; r++) {
-        load_columns(search, r);
         search->capacity[r] =
-            (struct boundary){search->loads[r], search->coarse_loads[r], plan->eighths, 0};
+            (struct boundary){core->loads[r], core->coarse_loads[r], plan->eighths, 0};
     }
 }
 
