@@ -796,6 +796,15 @@ naive_cosine(struct hp_sums *sums)
     return processor_seconds() - began;
 }
 
+static int
+by_number(const void *a, const void *b)
+{
+    double left = *(const double *)a;
+    double right = *(const double *)b;
+
+    return (left > right) - (left < right);
+}
+
 static void
 solving_costs(const struct shop *shop, const struct learnt *learnt, int64_t min_buyers)
 {
@@ -808,6 +817,7 @@ solving_costs(const struct shop *shop, const struct learnt *learnt, int64_t min_
     double first;
     double second;
     double naive;
+    double *each;
     size_t kept;
     size_t summed;
     size_t links = 0;
@@ -824,33 +834,33 @@ solving_costs(const struct shop *shop, const struct learnt *learnt, int64_t min_
         hp_arena_clear(&arena);
     }
     first = processor_seconds() - began;
+    each = hp_alloc((hp_sums_count(sums) + 1) * sizeof(*each));
     began = processor_seconds();
     for (uint32_t i = 0; i < hp_sums_count(sums); i++) {
+        double start = processor_seconds();
+
         hp_weigher_solve(weigher, i, &arena, &weights);
         hp_arena_clear(&arena);
+        each[i] = processor_seconds() - start;
     }
     second = processor_seconds() - began;
+    qsort(each, hp_sums_count(sums), sizeof(*each), by_number);
     naive = naive_cosine(sums);
     hp_sums_bytes(sums, &kept, &summed);
     printf(
         "solve %.0f items: %.3f s the first time, %.3f s again: %.4f ms an item; naive cosine "
         "%.3f s\n",
         items, first, second, second * 1000 / items, naive);
+    printf("one item: p50 %.3f ms, p99 %.3f ms, the slowest %.3f ms\n",
+        each[hp_sums_count(sums) / 2] * 1000, each[hp_sums_count(sums) * 99 / 100] * 1000,
+        each[hp_sums_count(sums) - 1] * 1000);
+    free(each);
     printf("solver memory an item: %.0f bytes of partial rows, %.0f summed; %.1f partners "
            "published\n",
         (double)kept / items, (double)summed / items, (double)links / items);
     hp_weigher_free(weigher);
     hp_sums_free(sums);
     hp_arena_release(&arena);
-}
-
-static int
-by_number(const void *a, const void *b)
-{
-    double left = *(const double *)a;
-    double right = *(const double *)b;
-
-    return (left > right) - (left < right);
 }
 
 struct timing {
