@@ -11,8 +11,7 @@
 #define HP_BASE_WIDE_H
 
 #if defined(__x86_64__) && defined(__GLIBC__) && !defined(HP_NO_AVX2) &&                       \
-    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) &&                         \
-    !defined(HP_SANITIZED) && !defined(__clang__)
+    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(__clang__)
 #define HP_WIDE __attribute__((target_clones("avx2", "default")))
 #else
 #define HP_WIDE

@@ -86,7 +86,7 @@ mark_rules(const struct hp_offer *offer, const struct hp_wish *wish, uint8_t *ma
     const uint64_t *allergens = offer->allergens;
     const uint64_t *diets = offer->diets;
     const uint8_t *absent = offer->absent;
-    uint64_t avoid = wish->avoid.has_unknown ? UINT64_MAX : wish->avoid.mask;
+    uint64_t avoid = hp_avoid_word(wish->avoid);
     uint64_t wanted = wish->diets.mask;
     uint8_t none = wish->diets.has_unknown ? MARK_OUT : 0;
 
@@ -149,7 +149,7 @@ hp_pool_fill(const struct hp_offer *offer, const struct hp_shopper *shopper,
     size_t count = offer->catalogue->count;
     uint8_t *marks = HP_ARENA_ARRAY(arena, count, uint8_t);
 
-    *pool = (struct hp_pool){.offer = offer, .shopper = shopper, .marks = marks};
+    *pool = (struct hp_pool){.offer = offer, .marks = marks};
     mark_shelves(offer, shopper, wish, marks);
     mark_rules(offer, wish, marks);
     hp_scores_make(offer->assortment,

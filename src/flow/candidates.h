@@ -29,7 +29,6 @@ struct hp_candidates {
 /* Everything eligible, scored; columns are as the offer's. */
 struct hp_pool {
     const struct hp_offer *offer;
-    const struct hp_shopper *shopper;
     struct hp_scores scores; /* gains of what is not eligible are 0 */
     const uint8_t *marks;    /* what the user and the wish say of it */
     size_t count;            /* eligible */

@@ -68,7 +68,7 @@ hp_offer_fill(struct hp_offer *offer)
 
         offer->prices[i] = (int32_t)shelf->item.price_minor;
         offer->absent[i] = shelf->vanished || rules->quantity_max <= 0;
-        offer->allergens[i] = rules->allergens.known ? rules->allergens.mask : UINT64_MAX;
+        offer->allergens[i] = hp_allergens_word(rules->allergens);
         offer->diets[i] = rules->diets;
     }
     fill_orders(offer);

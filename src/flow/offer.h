@@ -21,7 +21,7 @@ struct hp_offer {
     /* Columns, as catalogue->shelves: */
     int32_t *prices;     /* minor units */
     uint8_t *absent;     /* 1: vanished, or not for sale */
-    uint64_t *allergens; /* all ones: not known */
+    uint64_t *allergens; /* hp_allergens_word() */
     uint64_t *diets;
     /* Shelves by price, ties by index: all of them, and those of each category. */
     uint32_t *by_price;

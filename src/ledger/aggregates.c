@@ -66,20 +66,17 @@ compare_reactions(const void *a, const void *b)
     return hp_bytes_compare(left->item_id, right->item_id);
 }
 
-static size_t
-collect_orders(const struct hp_user_facts *facts, struct baskets *baskets)
+size_t
+hp_user_orders_live(const struct hp_user_facts *facts, const struct hp_user_order **orders)
 {
-    size_t lines = 0;
+    size_t count = 0;
 
     for (size_t i = 0; i < facts->order_count; i++)
-        if (hp_order_fact_counts(&facts->orders[i].fact)) {
-            baskets->orders[baskets->order_count++] = &facts->orders[i];
-            lines += facts->orders[i].fact.line_count;
-        }
-    if (baskets->order_count)
-        qsort(
-            baskets->orders, baskets->order_count, sizeof(baskets->orders[0]), compare_orders);
-    return lines;
+        if (hp_order_fact_counts(&facts->orders[i].fact))
+            orders[count++] = &facts->orders[i];
+    if (count)
+        qsort(orders, count, sizeof(*orders), compare_orders);
+    return count;
 }
 
 static const struct baskets *
@@ -87,10 +84,12 @@ build_baskets(const struct hp_user_facts *facts, struct hp_arena *arena)
 {
     struct baskets *baskets = HP_ARENA_NEW(arena, struct baskets);
     struct basket_line *lines;
-    size_t count;
+    size_t count = 0;
 
     baskets->orders = HP_ARENA_ARRAY(arena, facts->order_count, const struct hp_user_order *);
-    count = collect_orders(facts, baskets);
+    baskets->order_count = hp_user_orders_live(facts, baskets->orders);
+    for (size_t i = 0; i < baskets->order_count; i++)
+        count += baskets->orders[i]->fact.line_count;
     lines = HP_ARENA_ARRAY(arena, count, struct basket_line);
     for (size_t i = 0; i < baskets->order_count; i++) {
         const struct hp_order_fact *fact = &baskets->orders[i]->fact;

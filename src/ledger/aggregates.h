@@ -91,6 +91,10 @@ hp_user_item_masked(const struct hp_user_item *item)
 const struct hp_user_item *hp_aggregate_find(
     const struct hp_aggregate *aggregate, struct hp_bytes item_id);
 
+/* The orders that count, by (ordered_at, order id); `orders` has room for all. Their number. */
+size_t hp_user_orders_live(
+    const struct hp_user_facts *facts, const struct hp_user_order **orders);
+
 /* Results live in the arena and borrow ids from the facts. */
 void hp_aggregate_build(
     const struct hp_user_facts *facts, struct hp_arena *arena, struct hp_aggregate *aggregate);

@@ -722,31 +722,15 @@ hp_past_settle(struct hp_past *past, struct hp_arena *arena, struct hp_past_view
 
 /* ---- all at once ------------------------------------------------------------------------- */
 
-static int
-compare_orders(const void *a, const void *b)
-{
-    const struct hp_user_order *left = *(const struct hp_user_order *const *)a;
-    const struct hp_user_order *right = *(const struct hp_user_order *const *)b;
-
-    if (left->fact.ordered_at != right->fact.ordered_at)
-        return left->fact.ordered_at < right->fact.ordered_at ? -1 : 1;
-    return hp_bytes_compare(left->order_id, right->order_id);
-}
-
 /* In the order of time everything goes to an end; totals are sorted once. */
 static bool
 take_orders(struct hp_past *past, const struct hp_user_facts *facts)
 {
     const struct hp_user_order **orders = hp_alloc((facts->order_count + 1) * sizeof(*orders));
     struct basket *basket;
-    size_t count = 0;
+    size_t count = hp_user_orders_live(facts, orders);
     bool good = true;
 
-    for (size_t i = 0; i < facts->order_count; i++)
-        if (hp_order_fact_counts(&facts->orders[i].fact))
-            orders[count++] = &facts->orders[i];
-    if (count)
-        qsort(orders, count, sizeof(*orders), compare_orders);
     for (size_t i = 0; i < count && good; i++) {
         good = insert_order(past, orders[i]->order_id, &orders[i]->fact, &basket);
         if (good)

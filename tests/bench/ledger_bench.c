@@ -158,22 +158,29 @@ catch_up(struct bench *bench)
 }
 
 static void
-send(struct bench *bench, const struct hp_order *order)
+send_record(struct bench *bench, enum hp_topic topic, enum hp_record_type type,
+    struct hp_bytes user, const void *record)
 {
     struct hp_buffer value = {0};
     struct hp_error error;
 
-    must(hp_codec_encode(bench->rig.codec, HP_RECORD_ORDER, order, &value, &error), &error);
+    must(hp_codec_encode(bench->rig.codec, type, record, &value, &error), &error);
     must(hp_producer_send(bench->rig.producer,
-             &(struct hp_outgoing){.topic = bench->rig.topics.name[HP_TOPIC_ORDERS],
-                 .partition = hp_partition_of(order->user_id, RIG_PARTITIONS),
+             &(struct hp_outgoing){.topic = bench->rig.topics.name[topic],
+                 .partition = hp_partition_of(user, RIG_PARTITIONS),
                  .timestamp_ms = wall_ms(NULL),
-                 .key = order->user_id,
+                 .key = user,
                  .value = hp_buffer_bytes(&value)},
              &error),
         &error);
     hp_buffer_release(&value);
     bench->sent++;
+}
+
+static void
+send(struct bench *bench, const struct hp_order *order)
+{
+    send_record(bench, HP_TOPIC_ORDERS, HP_RECORD_ORDER, order->user_id, order);
 }
 
 static void
@@ -608,21 +615,7 @@ measure_rebuild(struct bench *bench, const struct hp_order *order)
 static void
 send_feedback(struct bench *bench, const struct hp_feedback *feedback)
 {
-    struct hp_buffer value = {0};
-    struct hp_error error;
-
-    must(hp_codec_encode(bench->rig.codec, HP_RECORD_FEEDBACK, feedback, &value, &error),
-        &error);
-    must(hp_producer_send(bench->rig.producer,
-             &(struct hp_outgoing){.topic = bench->rig.topics.name[HP_TOPIC_FEEDBACK],
-                 .partition = hp_partition_of(feedback->user_id, RIG_PARTITIONS),
-                 .timestamp_ms = wall_ms(NULL),
-                 .key = feedback->user_id,
-                 .value = hp_buffer_bytes(&value)},
-             &error),
-        &error);
-    hp_buffer_release(&value);
-    bench->sent++;
+    send_record(bench, HP_TOPIC_FEEDBACK, HP_RECORD_FEEDBACK, feedback->user_id, feedback);
 }
 
 /* An order or a reaction of `user`: later and later, one in a hundred long ago, one in eight a

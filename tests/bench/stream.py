@@ -32,6 +32,8 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 KAFKA = os.path.join(ROOT, "tests/broker/kafka.sh")
+sys.path.insert(0, os.path.join(ROOT, "tests/support"))
+from poison import long as number, text  # noqa: E402  Avro's long and string
 INPUTS = ("orders", "feedback", "preferences", "box-requests", "erasures", "catalogue")
 OUTPUTS = ("box-recommendations", "box-answers", "erasure-receipts", "dead-letters")
 DAY_MS = 86400000
@@ -162,21 +164,6 @@ def throughput(bench, name, folder, settings):
 
 
 # ---- what a user waits for -------------------------------------------------------------------
-
-
-def number(value):
-    """A long in Avro's zigzag."""
-    value = value << 1 if value >= 0 else (-value << 1) - 1
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-def text(value):
-    return number(len(value)) + value.encode()
 
 
 def framed(subject, body):

@@ -142,12 +142,15 @@ check_choice(const struct hp_pool *pool, const struct hp_wish *wish,
     const struct hp_candidates *chosen, int user)
 {
     for (uint32_t i = 0; i < ITEMS; i++) {
+        const struct hp_shelf *shelf = pool->offer->catalogue->shelves[i];
         int32_t gain = pool->scores.gains[i];
         size_t better = 0;
         bool there = false;
 
         for (size_t k = 0; k < chosen->count; k++)
             there = there || chosen->items[k].index == i;
+        if (gain > 0 && !hp_item_suits(shelf->rules, wish->avoid, wish->diets))
+            hp_die("user %d: item %u does not suit", user, (unsigned)i);
         if (there != (there && gain > 0))
             hp_die("user %d is offered what does not suit", user);
         if (gain == 0 || pool->offer->prices[i] > wish->budget_max)
