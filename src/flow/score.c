@@ -301,8 +301,12 @@ fill_borrowers(struct hp_assortment *assortment)
 }
 
 static void
-fill_fresh(struct hp_assortment *assortment)
+fill_fresh(struct hp_assortment *assortment, const struct hp_assortment *previous)
 {
+    if (previous && previous->constants == assortment->constants) {
+        memcpy(assortment->fresh, previous->fresh, sizeof(assortment->fresh));
+        return;
+    }
     for (int64_t age = 0; age < AGES; age++)
         assortment->fresh[age] =
             (uint16_t)(hp_fixed_decay(age, assortment->constants->history_half_life_days) *
@@ -336,7 +340,7 @@ hp_assortment_renew(const struct hp_assortment *previous, const struct hp_catalo
     assortment->likeness = likeness_of(catalogue, previous);
     fill_cold(assortment);
     fill_borrowers(assortment);
-    fill_fresh(assortment);
+    fill_fresh(assortment, previous);
     return assortment;
 }
 

@@ -59,11 +59,16 @@ hp_llr_entropy(int64_t count)
 void
 hp_llr_world_set(struct hp_llr_world *world, int64_t users)
 {
-    if (!world->small) {
-        world->small = hp_alloc(SMALL * sizeof(*world->small));
-        world->small_count = SMALL;
-        for (size_t i = 0; i < SMALL; i++)
+    size_t wanted = users < SMALL - 1 ? (size_t)(users < 0 ? 0 : users) + 1 : SMALL;
+
+    if (wanted > world->small_count) {
+        size_t grown = 2 * world->small_count < SMALL ? 2 * world->small_count : SMALL;
+
+        wanted = wanted < grown ? grown : wanted;
+        world->small = hp_realloc_array(world->small, wanted, sizeof(*world->small));
+        for (size_t i = world->small_count; i < wanted; i++)
             world->small[i] = hp_llr_entropy((int64_t)i);
+        world->small_count = wanted;
     }
     world->users = users;
     world->entropy = hp_llr_entropy(users);
