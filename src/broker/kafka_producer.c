@@ -33,7 +33,6 @@
 #define FULL_MS         5000 /* waiting for room in the queue */
 #define MESSAGE_MS      "20000"
 #define POLL_EACH       64 /* sends between two looks at delivery reports */
-#define WARM_UP_BEFORE  0x020100ff
 #define KEY_PRODUCE     0
 #define KEY_ADD_PARTS   24
 #define KEY_ADD_OFFSETS 25
@@ -51,6 +50,11 @@ struct watch { /* what the interceptors saw */
     atomic_int offsets;
 };
 
+struct topic { /* of this client */
+    struct topic *next;
+    rd_kafka_topic_t *handle;
+};
+
 struct sent {
     char *topic;
     int32_t partition;
@@ -63,6 +67,7 @@ struct hp_producer {
     struct hp_cluster *cluster;
     char *id; /* transactional.id; NULL: plain */
     rd_kafka_t *client;
+    struct topic *topics;
     struct watch watch;
     bool begun;
     bool doubt;
@@ -274,6 +279,13 @@ client_close(struct hp_producer *producer)
 {
     if (!producer->client)
         return;
+    while (producer->topics) {
+        struct topic *topic = producer->topics;
+
+        producer->topics = topic->next;
+        rd_kafka_topic_destroy(topic->handle);
+        free(topic);
+    }
     rd_kafka_purge(producer->client,
         RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
     rd_kafka_destroy(producer->client);
@@ -294,23 +306,6 @@ client_init(struct hp_producer *producer, struct hp_error *error)
             return HP_OK;
         if (!rd_kafka_error_is_retriable(failure) || hp_kafka_now_ms() >= deadline_ms)
             return failed_call(producer, failure, "init", error);
-        rd_kafka_error_destroy(failure);
-    }
-}
-
-/* The first transaction of 2.0.2 takes up to a second: it is an empty one, here. */
-static void
-client_warm_up(struct hp_producer *producer)
-{
-    rd_kafka_error_t *failure;
-
-    if (rd_kafka_version() >= WARM_UP_BEFORE)
-        return;
-    failure = rd_kafka_begin_transaction(producer->client);
-    if (!failure)
-        failure = rd_kafka_commit_transaction(producer->client, CALL_MS);
-    if (failure) {
-        producer->doubt = true;
         rd_kafka_error_destroy(failure);
     }
 }
@@ -344,8 +339,6 @@ hp_kafka_producer_new(struct hp_cluster *cluster, const char *transactional_id,
         hp_kafka_producer_free(producer, true);
         return status;
     }
-    if (producer->id)
-        client_warm_up(producer);
     *out = producer;
     return HP_OK;
 }
@@ -390,6 +383,29 @@ hp_kafka_begin(struct hp_producer *producer, struct hp_error *error)
     return HP_OK;
 }
 
+/*
+ * A topic given by name is looked up when librdkafka scans its topics, once a second, and the
+ * first record waits for that. A handle asks the broker at once. NULL: the client is out of
+ * order.
+ */
+static rd_kafka_topic_t *
+topic_handle(struct hp_producer *producer, const char *name)
+{
+    rd_kafka_topic_t *handle;
+    struct topic *topic;
+
+    for (topic = producer->topics; topic; topic = topic->next)
+        if (strcmp(rd_kafka_topic_name(topic->handle), name) == 0)
+            return topic->handle;
+    handle = rd_kafka_topic_new(producer->client, name, NULL);
+    if (!handle)
+        return NULL;
+    topic = hp_alloc(sizeof(*topic));
+    *topic = (struct topic){producer->topics, handle};
+    producer->topics = topic;
+    return handle;
+}
+
 static rd_kafka_headers_t *
 make_headers(const struct hp_outgoing *record)
 {
@@ -407,14 +423,19 @@ make_headers(const struct hp_outgoing *record)
 static rd_kafka_resp_err_t
 produce(struct hp_producer *producer, const struct hp_outgoing *record)
 {
-    rd_kafka_headers_t *headers = record->header_count ? make_headers(record) : NULL;
-    rd_kafka_resp_err_t code = rd_kafka_producev(producer->client,
-        RD_KAFKA_V_TOPIC(record->topic), RD_KAFKA_V_PARTITION(record->partition),
-        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_TIMESTAMP(record->timestamp_ms),
+    rd_kafka_topic_t *topic = topic_handle(producer, record->topic);
+    rd_kafka_headers_t *headers;
+    rd_kafka_resp_err_t code;
+
+    if (!topic)
+        return rd_kafka_last_error();
+    headers = record->header_count ? make_headers(record) : NULL;
+    code = rd_kafka_producev(producer->client, RD_KAFKA_V_RKT(topic),
+        RD_KAFKA_V_PARTITION(record->partition), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+        RD_KAFKA_V_TIMESTAMP(record->timestamp_ms),
         RD_KAFKA_V_KEY(record->key.data, record->key.size),
         RD_KAFKA_V_VALUE((void *)(uintptr_t)record->value.data, record->value.size),
         RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
-
     if (code && headers)
         rd_kafka_headers_destroy(headers);
     return code;

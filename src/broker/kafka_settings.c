@@ -5,8 +5,10 @@
  * of partitions are told; queues hold megabytes, not gigabytes (its 64 MiB per partition and
  * 1 GiB per producer); transactions time out after 10 s, the longest a dead owner may block
  * readers; batches stay below what the smallest topic accepts, because a broker refuses a
- * batch, not a record; packets leave at once; batches are compressed, because recommendations
- * of one transaction have most of their words in common.
+ * batch, not a record; a transaction that follows on another's heels is refused by the broker
+ * for some milliseconds and asks again after 10 instead of 100; packets leave at once; batches
+ * are compressed, because recommendations of one transaction have most of their words in
+ * common.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -39,6 +41,7 @@ static const struct setting_row defaults[] = {
     {R | M, "fetch.max.bytes", "8388608"},
     {M, "heartbeat.interval.ms", "1000"},
     {P, "transaction.timeout.ms", "10000"},
+    {P, "retry.backoff.ms", "10"},
     {P, "linger.ms", "5"},
     {P, "batch.size", "65536"},
     {P, "compression.type", "lz4"},
