@@ -237,61 +237,9 @@ map_rows(struct hp_core *core)
     core->row_words = (core->row_count + 63) / 64;
 }
 
-void
-hp_core_build(struct hp_core *core)
-{
-    const struct hp_problem *problem = core->problem;
-    int64_t dearest = 1;
-
-    core->padded = (core->count + 2 * HP_LANES - 1) / (2 * HP_LANES) * (2 * HP_LANES);
-    core->pinned = (struct hp_columns){0};
-    core->there = (struct hp_columns){0};
-    for (uint32_t j = 0; j < core->count; j++)
-        if (core->copy[j] == 0)
-            core->column_of[core->item[j]] = j + 1;
-    core->shift = shift_for(core);
-    for (uint32_t j = 0; j < core->count; j++) {
-        uint32_t i = core->item[j];
-        int32_t gain = (int32_t)(column_gain(core, j) / (INT64_C(1) << core->shift));
-
-        core->price[j] = problem->price[i];
-        core->category[j] = problem->category[i];
-        core->base[j] = gain;
-        hp_columns_flip(&core->there, j);
-        if (problem->must[i] && core->copy[j] == 0)
-            hp_columns_flip(&core->pinned, j);
-        dearest = core->price[j] > dearest ? core->price[j] : dearest;
-    }
-    for (uint32_t j = core->count; j < core->padded; j++) {
-        core->category[j] = -1;
-        core->base[j] = 0;
-        core->price[j] = 0;
-    }
-    core->rate_max = (INT64_C(1) << 61) / (dearest * (HP_PACK_UNITS_MAX + 1));
-    for (uint32_t j = 0; j < core->padded; j++)
-        core->coarse_category[j] = (int16_t)core->category[j];
-    core->coarse = coarse_for(core);
-    core->priced_rate = 0;
-    core->loaded = false;
-    core->tied = (struct hp_columns){0};
-    map_rows(core);
-    fill_weights(core);
-    fill_kin(core);
-    chain_copies(core);
-    for (uint32_t j = 0; j < core->count; j++)
-        core->column_of[core->item[j]] = 0;
-    hp_core_reset(core);
-}
-
-void
-hp_core_share(struct hp_core *core)
-{
-    map_rows(core);
-    hp_core_reset(core);
-}
-
-void
-hp_core_reset(struct hp_core *core)
+/* The box with nothing but musts in it. */
+static void
+empty_box(struct hp_core *core)
 {
     struct hp_core_state *box = &core->box;
 
@@ -324,6 +272,66 @@ hp_core_reset(struct hp_core *core)
     for (uint32_t w = 0; w < HP_CORE_WORDS; w++)
         for (uint64_t bits = core->pinned.word[w]; bits; bits &= bits - 1)
             hp_core_put(core, w * 64 + (uint32_t)__builtin_ctzll(bits));
+    core->empty = *box;
+}
+
+void
+hp_core_build(struct hp_core *core)
+{
+    const struct hp_problem *problem = core->problem;
+    int64_t dearest = 1;
+
+    core->padded = (core->count + 2 * HP_LANES - 1) / (2 * HP_LANES) * (2 * HP_LANES);
+    core->pinned = (struct hp_columns){0};
+    core->there = (struct hp_columns){0};
+    memset(core->column_of, 0, problem->item_count * sizeof(*core->column_of));
+    for (uint32_t j = 0; j < core->count; j++)
+        if (core->copy[j] == 0)
+            core->column_of[core->item[j]] = j + 1;
+    core->shift = shift_for(core);
+    for (uint32_t j = 0; j < core->count; j++) {
+        uint32_t i = core->item[j];
+        int32_t gain = (int32_t)(column_gain(core, j) / (INT64_C(1) << core->shift));
+
+        core->price[j] = problem->price[i];
+        core->category[j] = problem->category[i];
+        core->base[j] = gain;
+        hp_columns_flip(&core->there, j);
+        if (problem->must[i] && core->copy[j] == 0)
+            hp_columns_flip(&core->pinned, j);
+        dearest = core->price[j] > dearest ? core->price[j] : dearest;
+    }
+    for (uint32_t j = core->count; j < core->padded; j++) {
+        core->category[j] = -1;
+        core->base[j] = 0;
+        core->price[j] = 0;
+    }
+    core->rate_max = (INT64_C(1) << 61) / (dearest * (HP_PACK_UNITS_MAX + 1));
+    for (uint32_t j = 0; j < core->padded; j++)
+        core->coarse_category[j] = (int16_t)core->category[j];
+    core->coarse = coarse_for(core);
+    core->priced_rate = 0;
+    core->fill_rate = INT64_MIN;
+    core->loaded = false;
+    core->tied = (struct hp_columns){0};
+    map_rows(core);
+    fill_weights(core);
+    fill_kin(core);
+    chain_copies(core);
+    empty_box(core);
+}
+
+void
+hp_core_share(struct hp_core *core)
+{
+    map_rows(core);
+    empty_box(core);
+}
+
+void
+hp_core_reset(struct hp_core *core)
+{
+    core->box = core->empty;
 }
 
 static void
@@ -487,11 +495,23 @@ fill_plain(struct hp_core *core, const int32_t *points)
     fill_body(core, points);
 }
 
+static void
+bring_plain(struct hp_core *core, uint32_t column)
+{
+    hp_core_put(core, column);
+}
+
 #if defined(__x86_64__) && !defined(HP_NO_AVX2)
 __attribute__((target("avx2"))) static void
 fill_avx2(struct hp_core *core, const int32_t *points)
 {
     fill_body(core, points);
+}
+
+__attribute__((target("avx2"))) static void
+bring_avx2(struct hp_core *core, uint32_t column)
+{
+    hp_core_put(core, column);
 }
 #endif
 
@@ -508,18 +528,46 @@ fill_by(struct hp_core *core, const int32_t *points)
 }
 
 void
+hp_core_bring(struct hp_core *core, uint32_t column)
+{
+#if defined(__x86_64__) && !defined(HP_NO_AVX2)
+    if (__builtin_cpu_supports("avx2")) {
+        bring_avx2(core, column);
+        return;
+    }
+#endif
+    bring_plain(core, column);
+}
+
+/* Most fills are at the rate of the one before. */
+static void
+price_fill(struct hp_core *core, int64_t rate)
+{
+    if (core->fill_rate == rate)
+        return;
+    core->fill_rate = rate;
+    for (uint32_t j = 0; j < core->padded; j++)
+        core->fill_points[j] = hp_core_points(core->price[j], rate);
+}
+
+void
 hp_core_fill(struct hp_core *core, int64_t rate, int64_t load, const int32_t *noise)
 {
-    size_t capacities = load ? core->problem->instance->resource_count : 0;
+    size_t capacities = core->problem->instance->resource_count;
     int32_t points[HP_CORE_MAX];
 
+    price_fill(core, rate);
+    if (!noise && (!load || !capacities)) {
+        fill_by(core, core->fill_points);
+        return;
+    }
+    for (uint32_t j = 0; j < core->padded; j++)
+        points[j] = core->fill_points[j];
     for (uint32_t j = 0; j < core->count; j++) {
-        points[j] = hp_core_points(core->price[j], rate) + (noise ? noise[j] : 0);
-        for (size_t r = 0; r < capacities; r++)
+        points[j] += noise ? noise[j] : 0;
+        for (size_t r = 0; r < capacities && load; r++)
             points[j] += hp_core_load_points(core, j, r, load);
     }
-    for (uint32_t j = core->count; j < core->padded; j++)
-        points[j] = 0;
     fill_by(core, points);
 }
 
@@ -538,12 +586,14 @@ void
 hp_core_load(struct hp_core *core, const struct hp_content *box)
 {
     hp_core_reset(core);
-    for (uint32_t j = 0; j < core->count; j++) {
-        uint32_t k = content_find(box, core->item[j]);
+    for (uint32_t k = 0; k < box->count; k++) {
+        uint32_t j = core->column_of[box->item[k]] - 1;
 
-        if (k < box->count && core->copy[j] < box->quantity[k] &&
-            !hp_columns_has(&core->box.chosen, j))
-            hp_core_put(core, j);
+        for (int32_t copy = 0; copy < box->quantity[k] && j != HP_NO_COLUMN; copy++) {
+            if (!hp_columns_has(&core->box.chosen, j))
+                hp_core_bring(core, j);
+            j = core->after[j];
+        }
     }
 }
 

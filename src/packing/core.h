@@ -112,15 +112,18 @@ struct hp_core {
     int16_t coarse_priced[HP_CORE_MAX];
     int32_t loads[HP_PACK_RESOURCES_MAX][HP_CORE_MAX]; /* of capacities, in points */
     int16_t coarse_loads[HP_PACK_RESOURCES_MAX][HP_CORE_MAX];
+    int64_t fill_rate; /* `fill_points` are prices at this rate; INT64_MIN: none */
+    int32_t fill_points[HP_CORE_MAX];
     struct hp_core_state box;
+    struct hp_core_state empty; /* but for musts */
     int32_t weight[HP_CORE_MAX * HP_CORE_MAX];
 
     uint32_t coarse; /* gains and first bonuses are below HP_COARSE_MAX when shifted by it */
     int16_t coarse_category[HP_CORE_MAX];
     int16_t coarse_weight[HP_CORE_MAX * HP_CORE_MAX];
 
-    uint32_t *column_of; /* by item: its first column + 1; all 0 between calls */
-    uint32_t *last_of;   /* by family, likewise */
+    uint32_t *column_of; /* by item: its first column + 1, or 0 */
+    uint32_t *last_of;   /* by family, likewise; all 0 between calls */
 };
 
 /* Memory for any core of the problem. */
@@ -233,6 +236,9 @@ hp_core_open(const struct hp_core *core, uint32_t out)
     }
     return open;
 }
+
+/* hp_core_put() of a column that is not chosen yet, for callers outside inner loops. */
+void hp_core_bring(struct hp_core *core, uint32_t column);
 
 /* Columns that would help a row that is below its minimum; the count of units last. */
 struct hp_columns hp_core_needed(const struct hp_core *core);

@@ -53,6 +53,7 @@ struct hp_search {
     struct hp_core_state start;
     bool warm; /* the core serves any slot with the same gains and maximum */
     int64_t core_rate;
+    int64_t average; /* what money is worth on average in the core */
     struct seed seeds[SEEDS_MAX];
     uint32_t seed_count;
     uint32_t next_seed; /* slots of one core go on where the one before ended */
@@ -407,6 +408,20 @@ list_best(struct hp_search *search, uint32_t target)
         list_whole(search, search->order[k]);
 }
 
+/* What money is worth on average in the core, in its points. */
+static int64_t
+average_rate(const struct hp_core *core)
+{
+    int64_t points = 0;
+    int64_t money = 1;
+
+    for (uint32_t j = 0; j < core->count; j++) {
+        points += core->copy[j] == 0 && core->base[j] > 0 ? core->base[j] : 0;
+        money += core->price[j];
+    }
+    return (points << HP_CORE_RATE_BITS) / money + 1;
+}
+
 /* Chooses the columns by score (worth less price at the present rate) and builds the core.
  * Columns around `box`, when given: worth is then what an item adds to that box. */
 static void
@@ -442,6 +457,7 @@ build_core(struct hp_search *search, const int64_t *worth, const struct hp_conte
         core->copy[j] = search->units[search->order[j]].copy;
     }
     hp_core_build(core);
+    search->average = average_rate(core);
 }
 
 static int64_t
@@ -463,26 +479,12 @@ raw_rate(const struct hp_search *search, int64_t rate)
     return rate * (INT64_C(1) << search->core->shift);
 }
 
-/* What money is worth on average in the core, in its points. */
-static int64_t
-average_rate(const struct hp_core *core)
-{
-    int64_t points = 0;
-    int64_t money = 1;
-
-    for (uint32_t j = 0; j < core->count; j++) {
-        points += core->copy[j] == 0 && core->base[j] > 0 ? core->base[j] : 0;
-        money += core->price[j];
-    }
-    return (points << HP_CORE_RATE_BITS) / money + 1;
-}
-
 /* What money outside the window costs at least: the price of money, but where money hardly
  * counts still enough to be felt beside the items. */
 static int64_t
 charge_rate(const struct hp_search *search, int64_t rate)
 {
-    int64_t least = average_rate(search->core) / 2 + 1;
+    int64_t least = search->average / 2 + 1;
 
     return rate > least ? rate : least;
 }
@@ -521,7 +523,7 @@ fill_window(struct hp_search *search, struct hp_best *best)
     int64_t cheap = INT64_MIN; /* greatest rate seen that costs too much */
     int64_t dear = INT64_MAX;  /* least rate seen that does not */
     int64_t at = search->core_rate;
-    int64_t unit = (at < 0 ? -at : at) / 8 + average_rate(core) / 32 + 16;
+    int64_t unit = (at < 0 ? -at : at) / 8 + search->average / 32 + 16;
     int64_t least = -1;
     int64_t rate = at;
 
@@ -614,7 +616,7 @@ put_if_open(struct hp_core *core, uint32_t column)
     struct hp_columns open = hp_core_open(core, HP_NO_COLUMN);
 
     if (hp_columns_has(&open, column) && !hp_columns_has(&core->box.chosen, column))
-        hp_core_put(core, column);
+        hp_core_bring(core, column);
 }
 
 static bool
