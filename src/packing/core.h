@@ -206,6 +206,34 @@ hp_core_remove(struct hp_core *core, uint32_t column)
     hp_core_change_rows(core, column, -1);
 }
 
+/* The same as removing one and putting in another, in one pass. */
+static inline __attribute__((always_inline)) void
+hp_core_exchange(struct hp_core *core, uint32_t out, uint32_t in)
+{
+    const int32_t *gone = core->weight + (size_t)out * core->padded;
+    const int32_t *come = core->weight + (size_t)in * core->padded;
+    int32_t left = core->category[out];
+    int32_t joined = core->category[in];
+    int32_t more = core->box.same[left];
+    int32_t less;
+
+    core->box.value -= core->box.add[out] + more;
+    core->box.value +=
+        core->box.add[in] - gone[in] + (joined == left ? more : 0);
+    hp_core_change_units(core, left, -1);
+    hp_core_change_units(core, joined, 1);
+    less = core->box.same[joined];
+    for (uint32_t j = 0; j < core->padded; j += HP_LANES) {
+        hp_lanes category = *(const hp_lanes *)(core->category + j);
+
+        *(hp_lanes *)(core->box.add + j) +=
+            *(const hp_lanes *)(come + j) - *(const hp_lanes *)(gone + j) +
+            ((category == left) & more) - ((category == joined) & less);
+    }
+    hp_core_change_rows(core, out, -1);
+    hp_core_change_rows(core, in, 1);
+}
+
 /* Columns that no row, family or copy before keeps out once `out` is gone (HP_NO_COLUMN: none
  * goes). */
 static inline struct hp_columns

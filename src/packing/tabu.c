@@ -500,18 +500,18 @@ promises(const struct search *search, const struct leaver *leaver, const struct 
 }
 
 INLINE uint32_t
-found_in(const struct search *search, const struct found *found)
+found_in(const struct found *found)
 {
     uint32_t in = 0;
 
     if (found->in >= 0)
         return (uint32_t)found->in;
-    for (; in + LANE < search->core->padded; in += LANE) {
-        int16_t hit = 0;
+    for (;; in += LANE) {
+        lanes hit = *(const lanes *)(found->scores + in) == found->raw;
+        uint64_t words[LANE / 4];
 
-        for (uint32_t k = 0; k < LANE; k++)
-            hit |= (int16_t)(found->scores[in + k] == found->raw ? -1 : 0);
-        if (hit)
+        memcpy(words, &hit, sizeof(words));
+        if (words[0] | words[1] | words[2] | words[3])
             break;
     }
     while (found->scores[in] != found->raw)
@@ -546,7 +546,7 @@ best_move(struct search *search)
     if (found.score == NEVER)
         return -1;
     return (int32_t)((found.out == HP_NO_COLUMN ? NOTHING_CODE : found.out) << 8 |
-                     found_in(search, &found));
+                     found_in(&found));
 }
 
 INLINE void
@@ -561,16 +561,19 @@ make_move(struct search *search, int32_t move)
         hp_columns_flip(&search->away, *slot);
     *slot = HP_NO_COLUMN;
     search->came = HP_NO_COLUMN;
-    if (out < NOTHING_CODE) {
+    if (out < NOTHING_CODE && in < NOTHING_CODE)
+        hp_core_exchange(core, out, in);
+    else if (out < NOTHING_CODE)
         hp_core_remove(core, out);
+    else
+        hp_core_put(core, in);
+    if (out < NOTHING_CODE) {
         if (out != search->ban)
             hp_columns_flip(&search->away, out);
         *slot = out;
     }
-    if (in < NOTHING_CODE) {
-        hp_core_put(core, in);
+    if (in < NOTHING_CODE)
         search->came = in;
-    }
 }
 
 static void
