@@ -8,12 +8,13 @@
  *   window:   prices falling. Dear units first fill the window, cheap ones trim.
  *
  * A branch is cut when (1) a row cannot reach its minimum with the units left, (2) the cheapest
- * completion costs too much, or (3) for a window, the dearest completion costs too little.
+ * completion costs too much, (3) for a window, the dearest completion costs too little, or (4)
+ * what the minima need is more than a capacity still holds, however light it is.
  * The completion bound of (2) is exact for counts and categories (they nest), so that without
  * tag rules, capacities, families and sharing the first dive is already the answer: the limit
  * starts at that bound and is raised three times only when nothing is found under it.
  *
- * (4) Cheapest only: two units with equal rows, no family and no use of capacities are
+ * (5) Cheapest only: two units with equal rows, no family and no use of capacities are
  * interchangeable, so leaving the cheaper closes the dearer ones of its kind.
  *
  * Cost: a step is one look at one unit, 30 to 80 ns; typical requests need under 100.
@@ -21,6 +22,8 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "packing/cheapest.h"
+
+#include <stdlib.h>
 
 struct unit {
     int64_t price;
@@ -35,7 +38,8 @@ struct needy { /* a row with a minimum, and the units that can fill it, in list 
     uint32_t row;
     uint32_t count;
     uint32_t *units;
-    int64_t *sums; /* sums[k]: price of the first k */
+    int64_t *sums;                        /* sums[k]: price of the first k */
+    int64_t *uses[HP_PACK_RESOURCES_MAX]; /* uses[r][k]: what the k lightest take of it */
 };
 
 struct dive {
@@ -166,6 +170,32 @@ list_units(struct dive *dive)
         dive->sums[u + 1] = dive->sums[u] + dive->units[u].price;
 }
 
+static int
+compare_amounts(const void *a, const void *b)
+{
+    int64_t left = *(const int64_t *)a;
+    int64_t right = *(const int64_t *)b;
+
+    return (left > right) - (left < right);
+}
+
+static void
+add_uses(const struct dive *dive, struct needy *needy)
+{
+    const struct hp_problem *problem = dive->problem;
+
+    for (size_t r = 0; r < problem->instance->resource_count; r++) {
+        int64_t *uses = HP_ARENA_ARRAY(problem->arena, needy->count + 1, int64_t);
+
+        for (uint32_t k = 0; k < needy->count; k++)
+            uses[k + 1] = hp_problem_use(problem, dive->units[needy->units[k]].item, r);
+        qsort(uses + 1, needy->count, sizeof(*uses), compare_amounts);
+        for (uint32_t k = 0; k < needy->count; k++)
+            uses[k + 1] += uses[k];
+        needy->uses[r] = uses;
+    }
+}
+
 static void
 add_needy(struct dive *dive, uint32_t row)
 {
@@ -183,6 +213,7 @@ add_needy(struct dive *dive, uint32_t row)
         needy->sums[needy->count + 1] = needy->sums[needy->count] + dive->units[u].price;
         needy->count++;
     }
+    add_uses(dive, needy);
 }
 
 static void
@@ -326,7 +357,35 @@ nested_bound(const struct dive *dive, uint32_t from)
     return whole < 0 || whole > bound ? whole : bound;
 }
 
-/* Cuts (1) to (3) for the units from `from` on. */
+/* Can what the minima need still be carried? */
+static bool
+light(const struct dive *dive, size_t r)
+{
+    const struct hp_problem *problem = dive->problem;
+    int64_t left = problem->instance->resources[r].max - dive->use[r];
+    int32_t more = problem->row_min[0] - dive->row[0];
+    int64_t needs = 0;
+
+    for (uint32_t k = 1; k < dive->needy_count; k++) {
+        const struct needy *needy = &dive->needy[k];
+        int32_t need = problem->row_min[needy->row] - dive->row[needy->row];
+
+        if (need <= 0)
+            continue;
+        if (needy->uses[r][need] > left)
+            return false;
+        if (k >= dive->category_needs)
+            continue;
+        needs += needy->uses[r][need];
+        more -= need;
+    }
+    if (more > 0)
+        needs += more * dive->needy[0].uses[r][1];
+    more = problem->row_min[0] - dive->row[0];
+    return needs <= left && (more <= 0 || dive->needy[0].uses[r][more] <= left);
+}
+
+/* Cuts (1) to (4) for the units from `from` on. */
 static bool
 promising(const struct dive *dive, uint32_t from)
 {
@@ -345,6 +404,9 @@ promising(const struct dive *dive, uint32_t from)
         if (bound < 0 || dive->cost + bound > dive->limit)
             return false;
     }
+    for (size_t r = 0; r < problem->instance->resource_count; r++)
+        if (!light(dive, r))
+            return false;
     if (dive->window) {
         uint32_t room = (uint32_t)(problem->row_max[0] - dive->row[0]);
         uint32_t last = dive->unit_count - from < room ? dive->unit_count : from + room;
@@ -403,7 +465,7 @@ descend(struct dive *dive, uint32_t from)
         give_back(dive, unit->item, unit->copy);
         if (dive->dry || (dive->window && dive->found))
             break;
-        if (closes) { /* cut (4) */
+        if (closes) { /* cut (5) */
             dive->closed[unit->kind] = 1;
             left[left_count++] = unit->kind;
         }

@@ -218,8 +218,7 @@ hp_core_exchange(struct hp_core *core, uint32_t out, uint32_t in)
     int32_t less;
 
     core->box.value -= core->box.add[out] + more;
-    core->box.value +=
-        core->box.add[in] - gone[in] + (joined == left ? more : 0);
+    core->box.value += core->box.add[in] - gone[in] + (joined == left ? more : 0);
     hp_core_change_units(core, left, -1);
     hp_core_change_units(core, joined, 1);
     less = core->box.same[joined];

@@ -4,7 +4,7 @@
 #include "base/rng.h"
 
 #define UNITS_ALL     512 /* up to here every copy is looked at */
-#define CORE_TARGET   104
+#define CORE_TARGET   112
 #define FILLS_LEAST   2
 #define FILLS_MAX     8
 #define CHARGE        16 /* eighths of the rate, where a run begins */
@@ -14,7 +14,9 @@
 #define SEED_PATIENCE 12
 #define BAN_STEPS     16
 #define BAN_PATIENCE  10
-#define RUNS_IDLE     10 /* runs in a row without a better box end a slot */
+#define RUNS_IDLE     10 /* runs in a row without a better box end a slot, */
+#define RUNS_MORE     3  /* and so many more for each that found one */
+#define RUGGED        2  /* so many better boxes, and slots no longer share a centre */
 #define SCALE_HARD    4
 #define SLOT_MOVES    1500 /* of improve() in a slot */
 #define ALL_MOVES     7000 /* of all slots; LAST_MOVES in a slot beyond that */
@@ -34,7 +36,7 @@ struct seed { /* a pair of columns to begin with */
     uint32_t b;
 };
 
-#define SEEDS_MAX 16
+#define SEEDS_MAX 32
 
 struct hp_search {
     const struct hp_problem *problem;
@@ -58,6 +60,7 @@ struct hp_search {
     uint32_t seed_count;
     uint32_t next_seed; /* slots of one core go on where the one before ended */
     int scale;          /* of all step limits: hard slots get more */
+    int finds;          /* of runs from elsewhere, in all slots */
 };
 
 /* Copies of an item that are looked at: those beyond the repeat gains are worth little, and
@@ -681,7 +684,8 @@ start_from(struct hp_search *search, const struct hp_content *box)
 }
 
 /* Runs from elsewhere until a number of them in a row found nothing better: two seeds, then a
- * ban, again and again; bans only when the seeds are used up. */
+ * ban, again and again; bans only when the seeds are used up. Where runs keep finding better
+ * boxes there are many of about the same value, and the best is farther away: they get more. */
 static void
 improve(struct hp_search *search, struct hp_best *best)
 {
@@ -709,8 +713,11 @@ improve(struct hp_search *search, struct hp_best *best)
             seed = 0;
         search->next_seed = seed;
         idle = better ? 0 : idle + 1;
-        if (better)
+        if (better) {
             start_from(search, &best->box);
+            idle_max += RUNS_MORE;
+            search->finds++;
+        }
     }
 }
 
@@ -800,12 +807,20 @@ scale_of(const struct hp_slot_task *task, bool hard)
            2 * (task->problem->instance->resource_count > 0) + SCALE_HARD * hard;
 }
 
+/* May the slot begin with the core as it is? Not where capacities bind: what is left of them
+ * decides which columns are of use. */
+static bool
+core_serves(const struct hp_search *search, const struct hp_slot_task *task)
+{
+    return search->warm && search->core->gain == task->gain &&
+           search->core->high == task->high && !task->problem->instance->resource_count;
+}
+
 void
 hp_search_slot(
     struct hp_search *search, const struct hp_slot_task *task, bool hard, struct hp_best *best)
 {
-    bool warm = search->warm && !best->found && search->core->gain == task->gain &&
-                search->core->high == task->high;
+    bool warm = !best->found && core_serves(search, task);
 
     search->task = task;
     search->scale = scale_of(task, best->found || hard);
@@ -822,6 +837,7 @@ hp_search_slot(
     search->warm = best->found;
     if (!best->found)
         return;
+    warm = warm && search->finds < RUGGED;
     if (!warm && search->core->count < search->unit_count)
         recentre(search, best);
     if (!warm)
