@@ -2,6 +2,7 @@
 #include "packing/search.h"
 
 #include "base/rng.h"
+#include "packing/small.h"
 
 #define UNITS_ALL     512 /* up to here every copy is looked at */
 #define CORE_TARGET   112
@@ -832,6 +833,11 @@ hp_search_slot(
     }
     if (!warm)
         search_afresh(search, best);
+    if (search->core->count == search->unit_count && search->core->count <= HP_SMALL_COLUMNS &&
+        hp_small_run(search->core, best)) {
+        search->warm = best->found;
+        return;
+    }
     if (!best->found && hard)
         search_harder(search, best);
     search->warm = best->found;

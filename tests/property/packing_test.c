@@ -115,7 +115,7 @@ judge_advice(uint64_t seed, struct hp_arena *arena, const struct hp_pack_instanc
     }
 }
 
-/* Verdict, least budget and cheapest box are exact; values never exceed the optimum. */
+/* Verdict, least budget, cheapest box and value are exact. */
 static void
 small_instances_agree_with_an_exhaustive_search(void **state)
 {
@@ -153,6 +153,7 @@ small_instances_agree_with_an_exhaustive_search(void **state)
         (unsigned long long)tally.boxes,
         100.0 * (double)tally.optimal / (double)(tally.boxes ? tally.boxes : 1),
         tally.gap_sum / (double)(tally.gaps ? tally.gaps : 1), tally.gap_most);
+    assert_int_equal(tally.optimal, tally.boxes);
     hp_arena_release(&arena);
 }
 
