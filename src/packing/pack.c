@@ -238,7 +238,7 @@ first_obstacle(const struct packing *packing)
     return HP_PACK_BUDGET_TOO_LOW;
 }
 
-#define EXACT_STEPS 15000
+#define EXACT_STEPS 30000
 
 void
 hp_pack_solve(const struct hp_pack_instance *instance, struct hp_arena *arena,
