@@ -1,4 +1,9 @@
-/* archive/lines.c - zlib reads plain files as well. SPDX-License-Identifier: Apache-2.0 */
+/*
+ * archive/lines.c - a line is there as soon as it was written, however small the piece: zlib's
+ * own reading waits until its buffer is full, which a pipe may take hours to do.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
 #include "archive/lines.h"
 
 #include <errno.h>
@@ -8,12 +13,19 @@
 #include <zlib.h>
 
 #define CHUNK_SIZE 65536
+#define GZIP_ONLY  (16 + MAX_WBITS)
+
+enum kind { UNKNOWN, PLAIN, GZIP };
 
 struct hp_lines {
-    gzFile file;
+    int file;
+    enum kind kind;
+    z_stream gzip; /* its input is in `raw` */
+    bool inside;   /* a gzip member has begun and not ended */
     char *name;
     int64_t number;
     struct hp_buffer line;
+    uint8_t raw[CHUNK_SIZE];
     uint8_t chunk[CHUNK_SIZE];
     size_t at;
     size_t end;
@@ -35,8 +47,7 @@ hp_lines_open(const char *path, struct hp_lines **lines, struct hp_error *error)
     }
     *lines = hp_alloc(sizeof(**lines));
     (*lines)->name = hp_strdup(is_input ? "standard input" : path);
-    (*lines)->file = gzdopen(file, "rb");
-    HP_ASSERT((*lines)->file);
+    (*lines)->file = file;
     return HP_OK;
 }
 
@@ -45,26 +56,113 @@ hp_lines_free(struct hp_lines *lines)
 {
     if (!lines)
         return;
-    gzclose(lines->file);
+    if (lines->kind == GZIP)
+        inflateEnd(&lines->gzip);
+    close(lines->file);
     hp_buffer_release(&lines->line);
     free(lines->name);
     free(lines);
 }
 
-/* Sets at == end at the end of the file. */
+static enum hp_status
+unreadable(const struct hp_lines *lines, const char *text, struct hp_error *error)
+{
+    return hp_fail(error, HP_FATAL, "%.200s: after line %lld: %s", lines->name,
+        (long long)lines->number, text);
+}
+
+/* What there is, as soon as there is something; `*size` is 0 at the end. */
+static enum hp_status
+read_some(
+    struct hp_lines *lines, uint8_t *to, size_t room, size_t *size, struct hp_error *error)
+{
+    ssize_t got;
+
+    do
+        got = read(lines->file, to, room);
+    while (got < 0 && errno == EINTR);
+    *size = got > 0 ? (size_t)got : 0;
+    return got < 0 ? unreadable(lines, strerror(errno), error) : HP_OK;
+}
+
+/* The first two bytes tell. */
+static enum hp_status
+begin(struct hp_lines *lines, struct hp_error *error)
+{
+    enum hp_status status = HP_OK;
+    size_t size = 0;
+    size_t more;
+
+    do {
+        status = read_some(lines, lines->raw + size, CHUNK_SIZE - size, &more, error);
+        size += more;
+    } while (!status && more > 0 && size < 2);
+    if (status)
+        return status;
+    if (size < 2 || lines->raw[0] != 0x1f || lines->raw[1] != 0x8b) {
+        lines->kind = PLAIN;
+        memcpy(lines->chunk, lines->raw, size);
+        lines->end = size;
+        return HP_OK;
+    }
+    lines->kind = GZIP;
+    lines->gzip.next_in = lines->raw;
+    lines->gzip.avail_in = (uInt)size;
+    lines->inside = true;
+    return inflateInit2(&lines->gzip, GZIP_ONLY) == Z_OK
+               ? HP_OK
+               : unreadable(lines, "zlib does not start", error);
+}
+
+/* A file may hold several members, one behind the other. */
+static enum hp_status
+inflate_some(struct hp_lines *lines, struct hp_error *error)
+{
+    z_stream *gzip = &lines->gzip;
+    enum hp_status status = HP_OK;
+
+    gzip->next_out = lines->chunk;
+    gzip->avail_out = CHUNK_SIZE;
+    while (gzip->avail_out == CHUNK_SIZE) {
+        size_t size = gzip->avail_in;
+        int code;
+
+        if (size == 0) {
+            gzip->next_in = lines->raw;
+            status = read_some(lines, lines->raw, CHUNK_SIZE, &size, error);
+            gzip->avail_in = (uInt)size;
+        }
+        if (status || (size == 0 && !lines->inside))
+            return status;
+        if (size == 0)
+            return unreadable(lines, "unexpected end of file", error);
+        if (!lines->inside)
+            inflateReset(gzip);
+        lines->inside = true;
+        code = inflate(gzip, Z_NO_FLUSH);
+        if (code == Z_STREAM_END)
+            lines->inside = false;
+        else if (code != Z_OK)
+            return unreadable(lines, gzip->msg ? gzip->msg : "broken gzip stream", error);
+    }
+    lines->end = CHUNK_SIZE - gzip->avail_out;
+    return HP_OK;
+}
+
+/* Sets at == end == 0 at the end of the file. */
 static enum hp_status
 fill(struct hp_lines *lines, struct hp_error *error)
 {
-    int size = gzread(lines->file, lines->chunk, CHUNK_SIZE);
-    int code;
-    const char *text = gzerror(lines->file, &code);
+    lines->at = lines->end = 0;
+    if (lines->kind == UNKNOWN) {
+        enum hp_status status = begin(lines, error);
 
-    lines->at = 0;
-    lines->end = size > 0 ? (size_t)size : 0;
-    if (size < 0 || (size == 0 && code == Z_BUF_ERROR))
-        return hp_fail(error, HP_FATAL, "%.200s: after line %lld: %s", lines->name,
-            (long long)lines->number, code == Z_ERRNO ? strerror(errno) : text);
-    return HP_OK;
+        if (status || lines->kind == PLAIN)
+            return status;
+    }
+    if (lines->kind == PLAIN)
+        return read_some(lines, lines->chunk, CHUNK_SIZE, &lines->end, error);
+    return inflate_some(lines, error);
 }
 
 static void

@@ -26,8 +26,8 @@ HP_MUST_CHECK enum hp_status hp_lines_open(
     const char *path, struct hp_lines **lines, struct hp_error *error);
 void hp_lines_free(struct hp_lines *lines);
 
-/* The next line that is not blank; `line->number` is 0 at the end. HP_FATAL: the rest cannot be
- * read (a broken gzip stream, the disk). */
+/* The next line that is not blank, as soon as it was written; `line->number` is 0 at the end.
+ * HP_FATAL: the rest cannot be read (a broken gzip stream, the disk). */
 HP_MUST_CHECK enum hp_status hp_lines_next(
     struct hp_lines *lines, struct hp_line *line, struct hp_error *error);
 

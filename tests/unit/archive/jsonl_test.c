@@ -218,6 +218,58 @@ endless_line_is_cut_and_the_next_is_read(void **state)
     hp_lines_free(lines);
 }
 
+/* Who writes by hand or from a queue does not fill a buffer first. */
+static void
+a_line_is_read_while_the_writer_goes_on(void **state)
+{
+    struct hp_lines *lines;
+    struct hp_line line;
+    char path[64];
+    int ends[2];
+
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    snprintf(path, sizeof(path), "/dev/fd/%d", ends[0]);
+    assert_int_equal(hp_lines_open(path, &lines, NULL), HP_OK);
+    for (int i = 1; i <= 3; i++) {
+        assert_int_equal(write(ends[1], "line\n", 5), 5);
+        assert_int_equal(hp_lines_next(lines, &line, NULL), HP_OK);
+        assert_int_equal(line.number, i);
+        assert_true(hp_bytes_is(line.text, "line"));
+    }
+    close(ends[1]);
+    assert_int_equal(hp_lines_next(lines, &line, NULL), HP_OK);
+    assert_int_equal(line.number, 0);
+    hp_lines_free(lines);
+    close(ends[0]);
+}
+
+/* As `cat a.gz b.gz` makes them. */
+static void
+gzip_members_follow_one_another(void **state)
+{
+    struct hp_lines *lines;
+    struct hp_line line;
+    char path[128];
+    gzFile file;
+
+    (void)state;
+    write_file("orders.jsonl.gz", "first\n", true);
+    snprintf(path, sizeof(path), "%s/orders.jsonl.gz", folder);
+    file = gzopen(path, "ab");
+    assert_non_null(file);
+    assert_int_equal(gzwrite(file, "second", 6), 6);
+    assert_int_equal(gzclose(file), Z_OK);
+    assert_int_equal(hp_lines_open(path, &lines, NULL), HP_OK);
+    assert_int_equal(hp_lines_next(lines, &line, NULL), HP_OK);
+    assert_true(hp_bytes_is(line.text, "first"));
+    assert_int_equal(hp_lines_next(lines, &line, NULL), HP_OK);
+    assert_true(hp_bytes_is(line.text, "second"));
+    assert_int_equal(hp_lines_next(lines, &line, NULL), HP_OK);
+    assert_int_equal(line.number, 0);
+    hp_lines_free(lines);
+}
+
 int
 main(void)
 {
@@ -233,6 +285,9 @@ main(void)
         cmocka_unit_test_setup_teardown(torn_gzip_is_an_error, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             endless_line_is_cut_and_the_next_is_read, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            a_line_is_read_while_the_writer_goes_on, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(gzip_members_follow_one_another, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
