@@ -180,6 +180,14 @@ HP_MUST_CHECK enum hp_status hp_step_scan(struct hp_step *step, uint8_t store,
     struct hp_bytes prefix, struct hp_bytes from,
     bool (*visit)(void *context, struct hp_bytes key, struct hp_bytes value), void *context,
     struct hp_error *error);
+/*
+ * The same over those rows alone that the open transaction wrote: for a store that is known to
+ * hold no others, since a scan has to pass whatever was deleted from the files lately.
+ */
+HP_MUST_CHECK enum hp_status hp_step_scan_written(struct hp_step *step, uint8_t store,
+    struct hp_bytes prefix,
+    bool (*visit)(void *context, struct hp_bytes key, struct hp_bytes value), void *context,
+    struct hp_error *error);
 /* An output in the same transaction. Copies. */
 HP_MUST_CHECK enum hp_status hp_step_send(
     struct hp_step *step, const struct hp_outgoing *record, struct hp_error *error);

@@ -303,13 +303,18 @@ advance_stored(struct scan *scan)
 }
 
 static void
-scan_open(struct hp_step *step, struct scan *scan)
+scan_written(struct hp_step *step, struct scan *scan)
+{
+    remember_staged(step, scan);
+    scan->overlay = hp_table_seek(&step->task->overlay, scan->low);
+}
+
+static void
+scan_stored(struct hp_step *step, struct scan *scan)
 {
     struct hp_buffer after = {0};
     struct hp_bytes to = {0};
 
-    remember_staged(step, scan);
-    scan->overlay = hp_table_seek(&step->task->overlay, scan->low);
     if (hp_key_after_prefix(scan->prefix, &after))
         to = hp_buffer_bytes(&after);
     scan->cursor = hp_kv_scan(step->task->worker->options.kv, scan->low, to);
@@ -361,7 +366,8 @@ hp_step_scan(struct hp_step *step, uint8_t store, struct hp_bytes prefix, struct
     scan.low = scan.prefix;
     if (from.data && hp_bytes_compare(from, prefix) > 0)
         scan.low = arena_key(step, store, from);
-    scan_open(step, &scan);
+    scan_written(step, &scan);
+    scan_stored(step, &scan);
     while (going && scan_next(&scan, &key, &value, &from_store)) {
         if (hidden(step, spec, key))
             break;
@@ -372,6 +378,28 @@ hp_step_scan(struct hp_step *step, uint8_t store, struct hp_bytes prefix, struct
             advance_stored(&scan);
     }
     return hp_kv_cursor_free(scan.cursor, error);
+}
+
+enum hp_status
+hp_step_scan_written(struct hp_step *step, uint8_t store, struct hp_bytes prefix,
+    bool (*visit)(void *context, struct hp_bytes key, struct hp_bytes value), void *context,
+    struct hp_error *error)
+{
+    struct scan scan = {.prefix = arena_key(step, store, prefix)};
+    struct hp_bytes key;
+    struct hp_bytes value;
+    bool from_store;
+    bool going = true;
+
+    (void)error;
+    HP_ASSERT(!store_spec(step, store)->changelogged); /* no horizon hides them */
+    scan.low = scan.prefix;
+    scan_written(step, &scan);
+    while (going && scan_next(&scan, &key, &value, &from_store))
+        if (value.data)
+            going =
+                visit(context, hp_bytes(key.data + HP_KEY_HEAD, key.size - HP_KEY_HEAD), value);
+    return HP_OK;
 }
 
 /* ---- outputs ---- */

@@ -235,14 +235,17 @@ visit_mark(void *context, struct hp_bytes key, struct hp_bytes value)
 }
 
 static enum hp_status
-read_marks(
-    struct hp_step *step, struct hp_bytes part, struct marks *marks, struct hp_error *error)
+read_marks(const struct hp_marked *marked, struct hp_step *step, struct hp_bytes part,
+    struct marks *marks, struct hp_error *error)
 {
     enum hp_status status;
 
     *marks = (struct marks){.arena = hp_step_arena(step), .part = part};
-    status = hp_step_scan(
-        step, HP_STORE_TOUCHED, part, (struct hp_bytes){0}, visit_mark, marks, error);
+    if (marked->stored_none)
+        status = hp_step_scan_written(step, HP_STORE_TOUCHED, part, visit_mark, marks, error);
+    else
+        status = hp_step_scan(
+            step, HP_STORE_TOUCHED, part, (struct hp_bytes){0}, visit_mark, marks, error);
     return !status && marks->bad ? bad_key(HP_STORE_TOUCHED, error) : status;
 }
 
@@ -378,7 +381,7 @@ peek(struct hp_pasts *pasts, struct hp_step *step, const struct marks *marks,
 }
 
 enum hp_status
-hp_derive_aggregate(struct hp_pasts *pasts, struct hp_step *step, struct hp_bytes user,
+hp_derive_aggregate(struct hp_deriver *deriver, struct hp_step *step, struct hp_bytes user,
     struct hp_aggregate *aggregate, struct hp_error *error)
 {
     struct hp_buffer buffer = {0};
@@ -391,12 +394,12 @@ hp_derive_aggregate(struct hp_pasts *pasts, struct hp_step *step, struct hp_byte
     hp_key_part(&buffer, user);
     key = hp_arena_copy(hp_step_arena(step), hp_buffer_bytes(&buffer));
     hp_buffer_release(&buffer);
-    status = read_marks(step, key, &marks, error);
+    status = read_marks(&deriver->marked, step, key, &marks, error);
     if (status)
         return status;
     if (marks.count == 0)
         return stored_aggregate(step, key, aggregate, error);
-    status = peek(pasts, step, &marks, aggregate, &done, error);
+    status = peek(&deriver->pasts, step, &marks, aggregate, &done, error);
     if (status || done)
         return status;
     status = read_history(step, key, &history, error);
@@ -491,7 +494,7 @@ derive_further(struct hp_blocks *blocks, struct hp_pasts *pasts, struct hp_step 
 }
 
 static enum hp_status
-derive_user(struct hp_blocks *blocks, struct hp_pasts *pasts, struct hp_step *step,
+derive_user(struct hp_blocks *blocks, struct hp_deriver *deriver, struct hp_step *step,
     struct hp_bytes key, struct hp_error *error)
 {
     struct hp_bytes user;
@@ -502,19 +505,20 @@ derive_user(struct hp_blocks *blocks, struct hp_pasts *pasts, struct hp_step *st
 
     if (!hp_history_user(key, hp_step_arena(step), &user, &part))
         return bad_key(HP_STORE_TOUCHED, error);
-    status = read_marks(step, key, &marks, error);
+    status = read_marks(&deriver->marked, step, key, &marks, error);
     if (!status)
-        status = derive_further(blocks, pasts, step, &marks, &done, error);
+        status = derive_further(blocks, &deriver->pasts, step, &marks, &done, error);
     if (!status && !done)
-        status = derive_anew(blocks, pasts, step, key, user, error);
+        status = derive_anew(blocks, &deriver->pasts, step, key, user, error);
     blocks->meta_changed = true; /* says by which rules the aggregate was made */
     return status ? status : clear_marks(step, &marks, error);
 }
 
-struct marked {
+struct listing {
     struct hp_arena *arena;
     struct hp_bytes parts[USERS_MAX];
     size_t count;
+    size_t max;
     bool full;
     bool bad;
 };
@@ -523,51 +527,100 @@ struct marked {
 static bool
 visit_touched(void *context, struct hp_bytes key, struct hp_bytes value)
 {
-    struct marked *marked = context;
+    struct listing *listing = context;
     struct hp_bytes user;
     struct hp_bytes part;
 
     (void)value;
-    if (marked->count && hp_bytes_starts(key, marked->parts[marked->count - 1]))
+    if (listing->count && hp_bytes_starts(key, listing->parts[listing->count - 1]))
         return true;
-    marked->full = marked->count == USERS_MAX;
-    marked->bad = !hp_history_user(key, marked->arena, &user, &part);
-    if (!marked->full && !marked->bad)
-        marked->parts[marked->count++] = hp_arena_copy(marked->arena, part);
-    return !marked->full && !marked->bad;
+    listing->full = listing->count == listing->max;
+    listing->bad = !hp_history_user(key, listing->arena, &user, &part);
+    if (!listing->full && !listing->bad)
+        listing->parts[listing->count++] = hp_arena_copy(listing->arena, part);
+    return !listing->full && !listing->bad;
 }
 
 static enum hp_status
-derive_marked(struct hp_blocks *blocks, struct hp_pasts *pasts, struct hp_step *step,
+derive_listed(struct hp_blocks *blocks, struct hp_deriver *deriver, struct hp_step *step,
+    const struct listing *listing, struct hp_error *error)
+{
+    enum hp_status status = listing->bad ? bad_key(HP_STORE_TOUCHED, error) : HP_OK;
+
+    for (size_t i = 0; i < listing->count && !status; i++)
+        status = derive_user(blocks, deriver, step, listing->parts[i], error);
+    return status;
+}
+
+/* First the users of this transaction; what is left of the turn goes to those in the store. */
+static enum hp_status
+derive_marked(struct hp_blocks *blocks, struct hp_deriver *deriver, struct hp_step *step,
     bool *more, struct hp_error *error)
 {
-    struct marked marked = {.arena = hp_step_arena(step)};
-    enum hp_status status = hp_step_scan(step, HP_STORE_TOUCHED, (struct hp_bytes){0},
-        (struct hp_bytes){0}, visit_touched, &marked, error);
+    struct hp_marked *marked = &deriver->marked;
+    struct listing open = {.arena = hp_step_arena(step), .max = USERS_MAX};
+    struct listing stored = {.arena = hp_step_arena(step)};
+    enum hp_status status = HP_OK;
 
-    if (!status && marked.bad)
-        status = bad_key(HP_STORE_TOUCHED, error);
-    for (size_t i = 0; i < marked.count && !status; i++)
-        status = derive_user(blocks, pasts, step, marked.parts[i], error);
-    if (marked.full)
-        *more = true;
+    if (marked->open)
+        status = hp_step_scan_written(
+            step, HP_STORE_TOUCHED, (struct hp_bytes){0}, visit_touched, &open, error);
+    if (!status)
+        status = derive_listed(blocks, deriver, step, &open, error);
+    if (status)
+        return status;
+    marked->open = open.full;
+    *more |= open.full;
+    if (marked->stored_none)
+        return HP_OK;
+    stored.max = USERS_MAX - open.count;
+    status = hp_step_scan(step, HP_STORE_TOUCHED, (struct hp_bytes){0},
+        hp_buffer_bytes(&marked->from), visit_touched, &stored, error);
+    if (!status)
+        status = derive_listed(blocks, deriver, step, &stored, error);
+    *more |= stored.full;
+    marked->stored_none = !stored.full;
+    if (stored.count) {
+        struct hp_bytes last = stored.parts[stored.count - 1];
+
+        hp_buffer_clear(&marked->from);
+        hp_buffer_append(&marked->from, last.data, last.size);
+    }
     return status;
 }
 
 enum hp_status
-hp_derive(struct hp_blocks *blocks, struct hp_pasts *pasts, struct hp_step *step, bool *more,
-    struct hp_error *error)
+hp_derive(struct hp_blocks *blocks, struct hp_deriver *deriver, struct hp_step *step,
+    bool *more, struct hp_error *error)
 {
     enum hp_status status = hp_blocks_ready(blocks, step, error);
 
-    hp_pasts_shrink(pasts);
+    hp_pasts_shrink(&deriver->pasts);
     if (!status)
         status = hp_blocks_apply(blocks, step, error);
     if (!status)
-        status = derive_marked(blocks, pasts, step, more, error);
+        status = derive_marked(blocks, deriver, step, more, error);
     if (!status && hp_blocks_changed(blocks))
         status = hp_blocks_tend(blocks, step, error);
     return status ? status : hp_blocks_save(blocks, step, error);
+}
+
+void
+hp_deriver_committed(struct hp_deriver *deriver)
+{
+    if (!deriver->marked.open)
+        return;
+    deriver->marked.open = false;
+    deriver->marked.stored_none = false;
+    hp_buffer_clear(&deriver->marked.from);
+}
+
+void
+hp_deriver_forget(struct hp_deriver *deriver)
+{
+    hp_pasts_clear(&deriver->pasts);
+    hp_buffer_release(&deriver->marked.from);
+    deriver->marked = (struct hp_marked){0};
 }
 
 /* ---- who holds an item ------------------------------------------------------------------- */
@@ -652,7 +705,7 @@ touch_fact(struct hp_step *step, uint8_t store, struct hp_bytes part, struct hp_
 
 /* Keys begin with the user as one part. */
 static enum hp_status
-touch(struct hp_pasts *pasts, struct hp_step *step, uint8_t store, struct hp_bytes key,
+touch(struct hp_deriver *deriver, struct hp_step *step, uint8_t store, struct hp_bytes key,
     struct hp_bytes before, struct hp_error *error)
 {
     struct hp_bytes user;
@@ -660,20 +713,22 @@ touch(struct hp_pasts *pasts, struct hp_step *step, uint8_t store, struct hp_byt
 
     if (!hp_history_user(key, hp_step_arena(step), &user, &part))
         return bad_key(store, error);
-    if (pasts && hp_pasts_has(pasts, part))
+    if (deriver)
+        deriver->marked.open = true;
+    if (deriver && hp_pasts_has(&deriver->pasts, part))
         return touch_fact(step, store, part, key, before, error);
     return hp_step_put(step, HP_STORE_TOUCHED, part, hp_bytes_text(""), error);
 }
 
 enum hp_status
-hp_derive_fact(struct hp_pasts *pasts, struct hp_step *step, uint8_t store, struct hp_bytes key,
-    struct hp_bytes before, struct hp_bytes after, struct hp_error *error)
+hp_derive_fact(struct hp_deriver *deriver, struct hp_step *step, uint8_t store,
+    struct hp_bytes key, struct hp_bytes before, struct hp_bytes after, struct hp_error *error)
 {
     switch (store) {
     case HP_STORE_ORDER:
         return without_effect(before, after) ? HP_OK
-                                             : touch(pasts, step, store, key, before, error);
-    case HP_STORE_REACTION: return touch(pasts, step, store, key, before, error);
+                                             : touch(deriver, step, store, key, before, error);
+    case HP_STORE_REACTION: return touch(deriver, step, store, key, before, error);
     case HP_STORE_STANDING: return standing_changed(step, key, before, after, error);
     default: return HP_OK;
     }

@@ -120,7 +120,7 @@ flow_fact_changed(void *context, struct hp_step *step, uint8_t store, struct hp_
     (void)context;
     if (store == HP_STORE_PENDING)
         return hp_pending_changed(step, key, before, after, error);
-    return hp_derive_fact(own ? &own->pasts : NULL, step, store, key, before, after, error);
+    return hp_derive_fact(own ? &own->deriver : NULL, step, store, key, before, after, error);
 }
 
 static enum hp_status
@@ -151,7 +151,7 @@ flow_emit(
     enum hp_status status;
 
     *more = false; /* after a restore nothing is done until what is derived is there again */
-    status = hp_derive(&own->blocks, &own->pasts, step, more, error);
+    status = hp_derive(&own->blocks, &own->deriver, step, more, error);
     if (status || *more)
         return status;
     if (!hp_flow_ready(flow)) {
@@ -196,11 +196,11 @@ flow_opened(void *context, struct hp_task *task, struct hp_error *error)
     struct hp_flow_task *own = hp_alloc(sizeof(*own));
 
     (void)error;
-    own->pasts.tally = &flow->pasts;
-    own->pasts.bytes_max = flow->options.rows_cache_bytes / 4;
-    own->pasts.share = own->pasts.bytes_max / (size_t)flow->options.partitions;
-    own->pasts.least = HP_PASTS_LEAST;
-    own->blocks.bytes_max = (flow->options.rows_cache_bytes - own->pasts.bytes_max) /
+    own->deriver.pasts.tally = &flow->pasts;
+    own->deriver.pasts.bytes_max = flow->options.rows_cache_bytes / 4;
+    own->deriver.pasts.share = own->deriver.pasts.bytes_max / (size_t)flow->options.partitions;
+    own->deriver.pasts.least = HP_PASTS_LEAST;
+    own->blocks.bytes_max = (flow->options.rows_cache_bytes - own->deriver.pasts.bytes_max) /
                             (size_t)flow->options.partitions;
     hp_task_set_user(task, own);
     if (hp_task_partition(task) != 0)
@@ -228,7 +228,7 @@ flow_closed(void *context, struct hp_task *task)
     hp_solver_free(own->solver);
     task_reset(own);
     hp_rows_aborted(&own->rows);
-    hp_pasts_clear(&own->pasts);
+    hp_deriver_forget(&own->deriver);
     hp_blocks_close(&own->blocks);
     free(own);
     hp_task_set_user(task, NULL);
@@ -240,8 +240,10 @@ flow_committed(void *context, struct hp_task *task)
     struct hp_flow_task *own = hp_task_user(task);
 
     (void)context;
-    if (own)
-        hp_blocks_committed(&own->blocks);
+    if (!own)
+        return;
+    hp_blocks_committed(&own->blocks);
+    hp_deriver_committed(&own->deriver);
 }
 
 /* What was remembered of an aborted transaction is read again from the stores. */
@@ -255,7 +257,7 @@ flow_aborted(void *context, struct hp_task *task)
         return;
     task_reset(own);
     hp_rows_aborted(&own->rows);
-    hp_pasts_clear(&own->pasts);
+    hp_deriver_forget(&own->deriver);
     if (!hp_bug(HP_BUG_BLOCKS_KEPT))
         hp_blocks_aborted(&own->blocks);
 }

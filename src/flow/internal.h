@@ -7,8 +7,8 @@
 #define HP_FLOW_INTERNAL_H
 
 #include "flow/catalogue.h"
+#include "flow/derive.h"
 #include "flow/flow.h"
-#include "flow/pasts.h"
 #include "flow/pending.h"
 #include "flow/rows.h"
 #include "flow/standing.h"
@@ -41,7 +41,7 @@ struct hp_flow_task {
     uint64_t queue_floor;       /* no pending user waits since before it; where a scan begins */
     size_t fresh;               /* records since users were last looked at */
     struct hp_blocks blocks;
-    struct hp_pasts pasts;
+    struct hp_deriver deriver;
     struct hp_rows_pace rows;
     struct hp_refuser *refuser; /* of the owner of task 0 */
     struct hp_solver *solver;   /* of the owner of task 0 */

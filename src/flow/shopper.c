@@ -161,7 +161,7 @@ hp_shopper_load(struct hp_step *step, struct hp_bytes user, struct hp_shopper *s
     enum hp_status status;
 
     *shopper = (struct hp_shopper){.user = user};
-    status = hp_derive_aggregate(&own->pasts, step, user, &shopper->aggregate, error);
+    status = hp_derive_aggregate(&own->deriver, step, user, &shopper->aggregate, error);
     if (!status)
         status = hp_step_get(step, HP_STORE_PREFERENCES, key, &stored, error);
     if (!status && stored.data) {

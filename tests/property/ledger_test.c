@@ -181,7 +181,7 @@ struct world {
 
 struct task_state {
     struct hp_blocks blocks;
-    struct hp_pasts pasts;
+    struct hp_deriver deriver;
     struct hp_rows_pace pace;
     struct hp_solver *solver;
 };
@@ -370,7 +370,7 @@ emit(void *context, struct hp_step *step, int64_t now_ms, bool *more, struct hp_
     enum hp_status status;
 
     *more = false;
-    status = hp_derive(&own->blocks, &own->pasts, step, more, error);
+    status = hp_derive(&own->blocks, &own->deriver, step, more, error);
     if (!status && !*more)
         status =
             hp_rows_publish(&world->rows, &own->pace, &own->blocks, step, now_ms, more, error);
@@ -385,8 +385,8 @@ opened(void *context, struct hp_task *task, struct hp_error *error)
     struct task_state *own = hp_alloc(sizeof(*own));
 
     (void)error;
-    own->blocks.bytes_max = 1 << 12; /* rows come and go, */
-    own->pasts = (struct hp_pasts){  /* and so do pasts */
+    own->blocks.bytes_max = 1 << 12;       /* rows come and go, */
+    own->deriver.pasts = (struct hp_pasts){/* and so do pasts */
         .tally = &world->pasts,
         .bytes_max = 6000,
         .share = 6000 / (size_t)world->partitions,
@@ -412,7 +412,7 @@ closed(void *context, struct hp_task *task)
     hp_solver_free(own->solver);
     hp_rows_aborted(&own->pace);
     hp_blocks_close(&own->blocks);
-    hp_pasts_clear(&own->pasts);
+    hp_deriver_forget(&own->deriver);
     free(own);
     hp_task_set_user(task, NULL);
 }
@@ -427,7 +427,7 @@ aborted(void *context, struct hp_task *task)
         return;
     hp_rows_aborted(&own->pace);
     hp_blocks_aborted(&own->blocks);
-    hp_pasts_clear(&own->pasts);
+    hp_deriver_forget(&own->deriver);
 }
 
 static enum hp_status
@@ -437,7 +437,7 @@ fact_changed(void *context, struct hp_step *step, uint8_t store, struct hp_bytes
     struct task_state *own = hp_task_user(hp_step_task(step));
 
     (void)context;
-    return hp_derive_fact(own ? &own->pasts : NULL, step, store, key, before, after, error);
+    return hp_derive_fact(own ? &own->deriver : NULL, step, store, key, before, after, error);
 }
 
 /* The instance that has the partition now, or this task of it; -1: nobody. */
@@ -470,8 +470,10 @@ committed(void *context, struct hp_task *task)
     struct world *world = context;
     struct hp_verdict verdict;
 
-    if (own)
+    if (own) {
         hp_blocks_committed(&own->blocks);
+        hp_deriver_committed(&own->deriver);
+    }
     if (!getenv("HAMPER_HISTORIES"))
         return;
     assert_int_equal(
