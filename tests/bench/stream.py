@@ -4,12 +4,13 @@
     tests/bench/stream.py [--hamper BINARY] [--retail DIR] [--orders N] [--rate N] [--seconds N]
                           [--only NAME,...] [--brokers HOST:PORT] [--perf]
 
-Five parts, each in an application of its own:
+Six parts, each in an application of its own:
 
   dense    Online Retail (some 15 lines an order, few users): orders read from a backlog, exactly once, boxes for all
   sparse   10,000 items, 200,000 users, 5 lines an order: the same
   latency  orders at 50 a second and at RATE: from the broker's append to the box at a read-committed reader
   race     an allergen to avoid, a request 1 ms later, TIMES times: boxes that hold it
+  restart  SIGKILL with millions of pair counters: until the first record is processed, with the state and without
   fanout   a price changes that USERS standing boxes hold: time until all are new, and what requests wait meanwhile
 
 CPU seconds are user and system of the hamper process from its start to its end. Broker bytes are what the log
@@ -216,7 +217,7 @@ class Listener(threading.Thread):
     def run(self):
         for line in self.kcat.stdout:
             self.count += 1
-            self.seen.setdefault(line.strip().decode(), time.time())
+            self.seen.setdefault(line.strip().decode(errors="replace"), time.time())
 
     def close(self):
         self.kcat.terminate()
@@ -346,6 +347,78 @@ def race(bench, times, rate=400):
     bench.row("race", "boxes that hold it of one who does not mind", f"{control}")
 
 
+# ---- restart ---------------------------------------------------------------------------------
+
+
+def dense_events(folder, orders):
+    """4,000 items, a user for four orders of 20 lines: every order touches thousands of counters."""
+    rng = random.Random(3)
+    os.makedirs(folder, exist_ok=True)
+    write_lines(os.path.join(folder, "catalogue.jsonl"), (
+        {"item_id": f"item-{i:04d}", "version": 1, "updated_at": START_MS, "name": f"Item {i}",
+         "category": f"category {i % 40}", "price_minor": 20000 + i, "allergens": []} for i in range(4000)))
+
+    def order(i):
+        chosen = sorted({int(4000 * rng.random() ** 1.3) for _ in range(20)})
+        return {"order_id": f"o{i}", "user_id": f"user-{rng.randrange(orders // 4):06d}", "ordered_at": START_MS + i * 20000,
+                "lines": [{"item_id": f"item-{n:04d}", "quantity": 1, "unit_price_minor": 20000 + n} for n in chosen]}
+    write_lines(os.path.join(folder, "orders.jsonl"), (order(i) for i in range(orders)))
+
+
+def back_again(bench, application, name, late=100):
+    """Kills nobody, starts: seconds from there to facts and to a box of orders that came meanwhile."""
+    facts = Listener(bench, application.topic("ledger-changelog"))
+    boxes = Listener(bench, application.topic("box-recommendations"))
+    path = os.path.join(bench.work, name + ".jsonl")
+    write_lines(path, ({"order_id": "late", "user_id": f"{name}-{i:03d}", "ordered_at": int(time.time() * 1000),
+                        "lines": [{"item_id": "item-0001", "quantity": 1, "unit_price_minor": 20000}]}
+                       for i in range(late)))
+    application.feed("orders", path)
+    began = time.time()
+    process = application.start()
+    while not boxes.seen and time.time() < began + 300 and process.poll() is None:
+        time.sleep(0.05)
+    told = [stamp for key, stamp in facts.seen.items() if name in key]
+    bench.row("restart", f"{name}: s to the first record processed", f"{min(told) - began:.2f}")
+    bench.row("restart", f"{name}: s to the first box", f"{min(boxes.seen.values()) - began:.2f}")
+    facts.close()
+    boxes.close()
+    return process
+
+
+def restart(bench, orders):
+    folder = os.path.join(bench.work, "restart")
+    dense_events(folder, orders)
+    application = Application(bench, "restart", [f"group.instance.id=restart-{os.getpid()}"])
+    application.feed("catalogue", event_file(folder, "catalogue"))
+    application.feed("orders", event_file(folder, "orders"))
+    _, cpu, resident = application.run_to_end()
+    bench.row("restart", "orders, per CPU second, resident MB", f"{orders}, {orders / cpu:.0f}, {resident:.0f}")
+    dump = subprocess.Popen([bench.hamper, "inspect", "-c", application.config, "dump"], cwd=ROOT,
+                            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    pairs = sum(line.startswith(b'{"pair"') for line in dump.stdout)
+    bench.row("restart", "pair counters", f"{pairs}")
+    dump.wait()
+    process = application.start()
+    for way in ("killed", "killed-again", "deleted"):
+        time.sleep(5)
+        process.kill()
+        process.wait()
+        if way == "deleted":
+            shutil.rmtree(application.state)
+        size = os.path.getsize(application.log)
+        process = back_again(bench, application, way)
+    process.send_signal(signal.SIGTERM)
+    process.wait()
+    with open(application.log, "rb") as log:
+        log.seek(size)
+        told = [dict(word.split("=", 1) for word in line.split() if "=" in word)
+                for line in log.read().decode().splitlines() if "msg=restored" in line]
+    rows = sum(int(line["rows"]) for line in told)
+    seconds = max(int(line["read_ms"]) + int(line["derive_ms"]) for line in told) / 1000
+    bench.row("restart", "deleted: rows, rows/s until tasks are open", f"{rows}, {rows / seconds:.0f}")
+
+
 def fanout_events(folder, users):
     """A shop so small that every box holds what everybody likes."""
     os.makedirs(folder, exist_ok=True)
@@ -454,11 +527,12 @@ def main():
     parser.add_argument("--hamper", default=os.path.join(ROOT, "build/release/hamper"))
     parser.add_argument("--retail", default=os.path.join(ROOT, "tests/fixtures/online_retail"))
     parser.add_argument("--orders", type=int, default=200000, help="of the sparse part")
+    parser.add_argument("--dense", type=int, default=28000, help="orders of the restart")
     parser.add_argument("--rate", type=int, default=500)
     parser.add_argument("--seconds", type=int, default=20)
     parser.add_argument("--users", type=int, default=100000, help="of the fan-out")
     parser.add_argument("--times", type=int, default=10000, help="of the race")
-    parser.add_argument("--only", default="dense,sparse,latency,race,fanout")
+    parser.add_argument("--only", default="dense,sparse,latency,race,fanout,restart")
     parser.add_argument("--brokers")
     parser.add_argument("--kafka", help="folder of the broker at --brokers")
     parser.add_argument("--perf", action="store_true", help="keep a profile of each part")
@@ -475,6 +549,8 @@ def main():
             throughput(bench, "sparse", folder, [])
         if "latency" in parts:
             latency(bench, (50, arguments.rate), arguments.seconds)
+        if "restart" in parts:
+            restart(bench, arguments.dense)
         if "race" in parts:
             race(bench, arguments.times)
         if "fanout" in parts:
