@@ -152,19 +152,17 @@ static enum hp_status
 log_change(struct hp_blocks *blocks, struct hp_step *step, const struct hp_past_view *before,
     const struct hp_past_view *after, struct hp_error *error)
 {
-    struct sets *sets = HP_ARENA_NEW(hp_step_arena(step), struct sets);
-    struct hp_row_change change = {.kept = sets->kept,
-        .added = sets->added,
-        .removed = sets->removed,
-        .heads = sets->heads};
-    enum hp_status status = numbers_of(blocks, step, before, sets->old, error);
+    struct sets sets; /* not in the arena, which holds a thousand users of a turn */
+    struct hp_row_change change = {
+        .kept = sets.kept, .added = sets.added, .removed = sets.removed, .heads = sets.heads};
+    enum hp_status status = numbers_of(blocks, step, before, sets.old, error);
 
     if (!status)
-        status = numbers_of(blocks, step, after, sets->new, error);
+        status = numbers_of(blocks, step, after, sets.new, error);
     if (status)
         return status;
-    split(sets, before->sample_count, after->sample_count, &change);
-    status = head_changes(blocks, step, before, after, sets, &change, error);
+    split(&sets, before->sample_count, after->sample_count, &change);
+    status = head_changes(blocks, step, before, after, &sets, &change, error);
     if (status ||
         (change.head_count == 0 && change.added_count == 0 && change.removed_count == 0))
         return status;
@@ -427,7 +425,7 @@ save_aggregate(struct hp_step *step, struct hp_bytes key, const struct hp_aggreg
 static void
 view_of(const struct hp_aggregate *aggregate, struct hp_arena *arena, struct hp_past_view *view)
 {
-    struct hp_bytes *sample = HP_ARENA_ARRAY(arena, HP_SAMPLE_MAX, struct hp_bytes);
+    struct hp_bytes *sample = HP_ARENA_ARRAY(arena, aggregate->item_count, struct hp_bytes);
 
     *view = (struct hp_past_view){.sample = sample};
     for (size_t i = 0; i < aggregate->item_count; i++)

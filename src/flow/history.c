@@ -38,7 +38,7 @@ static void *
 grow(struct hp_arena *arena, void *array, size_t *count, size_t *room, size_t size)
 {
     if (*count == *room) {
-        size_t more = *room ? *room * 2 : 16;
+        size_t more = *room ? *room * 2 : 4;
         void *copy = hp_arena_array(arena, more, size);
 
         if (*count)

@@ -30,7 +30,7 @@ void
 hp_shares_build(
     const struct hp_aggregate *aggregate, struct hp_arena *arena, struct hp_shares *shares)
 {
-    struct hp_share *list = HP_ARENA_ARRAY(arena, HP_SAMPLE_MAX + 1, struct hp_share);
+    struct hp_share *list = HP_ARENA_ARRAY(arena, aggregate->item_count + 1, struct hp_share);
 
     *shares = (struct hp_shares){.items = list};
     if (aggregate->speaks)
