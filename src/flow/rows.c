@@ -328,12 +328,13 @@ static enum hp_status
 walk(const struct hp_rows_options *options, struct hp_rows_pace *pace, struct hp_blocks *blocks,
     struct hp_step *step, bool *more, struct hp_error *error)
 {
+    size_t most = options->eager ? HP_ROWS_BYTES_MAX : HP_ROWS_BYTES_LOW;
     enum hp_status status = HP_OK;
     size_t bytes = 0;
 
     if (!pace->items)
         begin_walk(pace, blocks, hp_step_arena(step));
-    while (pace->at < pace->count && bytes < HP_ROWS_BYTES_MAX && !status)
+    while (pace->at < pace->count && bytes < most && !status)
         status =
             publish_item(options, pace, blocks, step, pace->items[pace->at++], &bytes, error);
     if (status)

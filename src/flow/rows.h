@@ -23,7 +23,8 @@
 
 #include "flow/blocks.h"
 
-#define HP_ROWS_BYTES_MAX (4 << 20)   /* of one publication */
+#define HP_ROWS_BYTES_MAX (4 << 20)   /* of one publication, when eager */
+#define HP_ROWS_BYTES_LOW (64 << 10)  /* otherwise: orders and requests wait for its commit */
 #define HP_ROWS_VALUE_MAX (768 << 10) /* of one row: topics take records of 1 MiB */
 
 struct hp_rows_options {

@@ -30,6 +30,8 @@
 #include "ledger/digest.h"
 
 #define SLICE_ITEMS  100  /* solved between two polls: some 10 to 15 ms */
+#define SLICE_BUSY   20   /* when the worker has other work */
+#define QUIET_MS     90   /* between two steps: the worker waits for records */
 #define SLICE_LOOKED 4096 /* looked at, most of them not stale */
 #define RETRY_MS     1000
 #define FENCED_MS    5000
@@ -77,6 +79,7 @@ struct hp_solver {
     struct hp_model_row totals;
     struct hp_digest digest;
     int64_t epoch_at_ms;
+    int64_t stepped_ms; /* the step before this one */
     struct hp_arena arena;
     struct hp_metric *epochs;
     struct hp_metric *published_rows;
@@ -428,10 +431,20 @@ solve_stale(struct hp_solver *solver, int *room, struct hp_error *error)
     return status;
 }
 
+/* Who comes back soon has records to process, and they wait for this slice. */
+static int
+slice_items(const struct hp_solver *solver, int64_t now_ms)
+{
+    int64_t since_ms = now_ms - solver->stepped_ms;
+
+    return solver->options.eager || since_ms < 0 || since_ms >= QUIET_MS ? SLICE_ITEMS
+                                                                         : SLICE_BUSY;
+}
+
 static enum hp_status
 solve_slice(struct hp_solver *solver, int64_t now_ms, struct hp_error *error)
 {
-    int room = SLICE_ITEMS;
+    int room = slice_items(solver, now_ms);
     enum hp_status status;
 
     hp_weigher_look(solver->weigher);
@@ -640,6 +653,7 @@ follow(struct hp_solver *solver, int64_t now_ms, struct hp_error *error)
     if (status || !hp_view_ready(solver->rows))
         return status;
     status = solve_slice(solver, now_ms, error);
+    solver->stepped_ms = now_ms;
     if (status || busy(solver) || !worth_an_epoch(solver))
         return status;
     if (now_ms >= solver->epoch_at_ms &&
