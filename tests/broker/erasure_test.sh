@@ -1,7 +1,7 @@
 #!/bin/bash
 # Who is erased is gone: from the state directory's bytes, from what a reader of hamper's topics
 # still gets for his key, and from what comes late. Also when his records came to wrong partitions
-# or were dead letters.
+# or were dead letters. In the end Kafka compacts, and no segment of hamper's topics names him.
 # timeout: 400
 # SPDX-License-Identifier: Apache-2.0
 . "$TESTING"
@@ -45,6 +45,26 @@ clean() { # WHAT ID: no byte of it in the state directory
     equals "$1: files of the state that name $2" '' "$found"
 }
 
+# compact TOPIC POLICY: what is superseded or old goes as soon as a later segment is begun.
+compact() {
+    "$KAFKA" tool kafka.admin.ConfigCommand --bootstrap-server "$HAMPER_BROKERS" --alter \
+        --entity-type topics --entity-name "$ID-shop-$1" --add-config "$2,segment.ms=500,file.delete.delay.ms=100" >/dev/null
+}
+# Segments of hamper's own topics that hold the id; what waits for its deletion does not count.
+holders() {
+    grep -a -l -F -e "$1" "$WORK"/kafka/1/data/"$ID"-shop-{ledger-changelog,box-recommendations,box-answers,dead-letters,reroute-repartition,rows,model,audit,erasure-receipts}-*/*.log 2>/dev/null || true
+}
+# New users order, so that every partition gets facts and boxes; then whether nothing of hamper's holds the id.
+gone_from_topics() {
+    ROUND=$((${ROUND:-0} + 1))
+    for i in {1..16}; do order "other-$ROUND-$i" 1; done | tell orders
+    sleep 1
+    [ -z "$(holders "$1")" ]
+}
+
+mkdir -p "$WORK/kafka"
+echo log.retention.check.interval.ms=500 >"$WORK/kafka/overrides"
+own_broker
 configure shop
 for i in 0 1 2 3 4; do
     echo "{\"item_id\":\"item-$i\",\"version\":1,\"updated_at\":1750000000000,\"name\":\"I\",\"category\":\"c$i\",\"price_minor\":20000,\"allergens\":[]}"
@@ -108,5 +128,19 @@ hamper_run shop --until-caught-up
 clean 'erased again' $WHO
 equals 'boxes at last' '' "$(live "$ID-shop-box-recommendations")"
 equals 'facts at last' '' "$(live "$ID-shop-ledger-changelog")"
+"$HAMPER" inspect -c "$WORK/shop.conf" verify >/dev/null
+
+# Kafka compacts at last: no segment of hamper's topics names him.
+[ -n "$(holders $WHO)" ] || fail 'no segment named him before compaction'
+for topic in ledger-changelog box-recommendations; do
+    compact $topic min.cleanable.dirty.ratio=0.001,max.compaction.lag.ms=500,delete.retention.ms=0
+done
+for topic in box-answers dead-letters reroute-repartition; do compact $topic retention.ms=500; done
+"$HAMPER" run -c "$WORK/shop.conf" 2>>"$WORK/shop.log" &
+running=$!
+within 120 gone_from_topics $WHO
+kill -TERM $running
+wait $running || fail 'hamper ended badly'
+clean compacted $WHO
 "$HAMPER" inspect -c "$WORK/shop.conf" verify >/dev/null
 echo "residue until $(field e1 residual_until)"
