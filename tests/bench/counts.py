@@ -1,11 +1,16 @@
 #!/usr/bin/env python3
 """Counts users of items and of pairs in event files once more, in plain Python, and compares.
 
-    counts.py ORDERS.jsonl DUMP
+    counts.py ORDERS.jsonl DUMP [SAMPLE]
 
 DUMP is what ledger_bench wrote: item, item or nothing, users, by tabs. H_u is every item a user ordered; of more than
 256 those with the smallest XXH3-64(user, 0x00, item), which is implemented here from its specification. The figures
-without that sample are printed as well. Exit 1 at the first difference.
+without that sample are printed as well. SAMPLE is another number than 256, for a ledger_bench that was built with it:
+
+    cmake -S . -B build/all -DHAMPER_TESTS=ON -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_FLAGS=-DHP_SAMPLE_MAX=4096
+    cmake --build build/all --target ledger_bench
+
+Exit 1 at the first difference.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -46,10 +51,10 @@ def read_users(path):
     return users
 
 
-def sample(user, items):
-    if len(items) <= SAMPLE:
+def sample(user, items, most):
+    if len(items) <= most:
         return items
-    return sorted(items, key=lambda i: (xxh3_64(f"{user}\0{i}".encode()), i))[:SAMPLE]
+    return sorted(items, key=lambda i: (xxh3_64(f"{user}\0{i}".encode()), i))[:most]
 
 
 def count(sets):
@@ -68,8 +73,9 @@ def tell(name, counts, users):
 
 def main():
     users = read_users(sys.argv[1])
-    sampled = count(sample(u, i) for u, i in users.items())
-    tell(f"sample of {SAMPLE}", sampled, len(users))
+    most = int(sys.argv[3]) if len(sys.argv) > 3 else SAMPLE
+    sampled = count(sample(u, i, most) for u, i in users.items())
+    tell(f"sample of {most}", sampled, len(users))
     there = {}
     with open(sys.argv[2], encoding="utf-8") as lines:
         for line in lines:
@@ -82,7 +88,7 @@ def main():
     print(f"equal: {len(there)} counts")
     del there, sampled
     tell("all items", count(users.values()), len(users))
-    print(f"users with more than {SAMPLE} items: {sum(len(i) > SAMPLE for i in users.values())}")
+    print(f"users with more than {most} items: {sum(len(i) > most for i in users.values())}")
     return 0
 
 
