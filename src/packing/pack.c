@@ -54,7 +54,7 @@
  * Invariants: (1) a box leaves only after hp_content_valid() and the window were asserted;
  * (2) nothing depends on the order of the caller's arrays; (3) every loop counts steps.
  *
- * Cost, one core at about 3 GHz: 0.35 us a move, 170 moves a box, 80 us a request for the
+ * Cost, one core at about 3 GHz: 0.4 us a move, some 200 moves a box, 100 us a request for the
  * rest; docs/boxes.md has the table of tests/bench/pack_bench. Memory: about 160 KiB of arena a
  * request, most of it one core, and none of it taken while searching.
  */
