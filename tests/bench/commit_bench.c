@@ -1,8 +1,10 @@
 /*
  * tests/bench/commit_bench.c - what exactly once with state costs beside the bare loop.
  *
- *     commit_bench BROKERS [RECORDS]      an empty broker of one's own, tests/broker/kafka.sh
- * start DIR
+ *     commit_bench BROKERS STATE [RECORDS]
+ *
+ * BROKERS is an empty broker of one's own (tests/broker/kafka.sh start DIR), STATE a directory
+ * that is made for what the bench leaves behind.
  *
  * plain: librdkafka alone by way of broker.h, consume, produce the same, send offsets, commit;
  * nothing is kept. engine: the same copy through src/engine with a counter a user in RocksDB
@@ -15,9 +17,12 @@
 #include "engine/engine.h"
 #include "store/kv_rocks.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #define PARTITIONS  4
 #define USERS       20000
@@ -237,7 +242,6 @@ static void
 engine_start(struct bench *bench, struct engine *engine, const char *name, int64_t interval_ms)
 {
     static const char *const rest[] = {"changelog", "letters", "reroute", "audit"};
-    char path[80];
 
     for (size_t i = 0; i < HP_ARRAY_SIZE(rest); i++) {
         snprintf(engine->names[i], sizeof(engine->names[i]), "%s-%s", name, rest[i]);
@@ -252,9 +256,8 @@ engine_start(struct bench *bench, struct engine *engine, const char *name, int64
         .store_count = 1,
         .process = process,
         .fact_changed = nothing_follows};
-    snprintf(path, sizeof(path), "commit-bench-state/%s", name);
     must(bench, hp_kv_rocks_open(
-                    &(struct hp_kv_rocks_options){.path = path}, &engine->kv, &bench->error));
+                    &(struct hp_kv_rocks_options){.path = name}, &engine->kv, &bench->error));
     must(bench, hp_worker_new(&(struct hp_worker_options){.cluster = bench->cluster,
                                   .kv = engine->kv,
                                   .application = &engine->application,
@@ -379,12 +382,14 @@ int
 main(int argc, char **argv)
 {
     static const int64_t intervals[] = {10, 30, 100, 300, 1000};
-    struct bench bench = {.records = argc > 2 ? strtoll(argv[2], NULL, 10) : 300000};
-    struct hp_kafka_options options = {.bootstrap = argc > 1 ? argv[1] : NULL};
+    struct bench bench = {.records = argc > 3 ? strtoll(argv[3], NULL, 10) : 300000};
+    struct hp_kafka_options options = {.bootstrap = argc > 2 ? argv[1] : NULL};
     struct hp_producer *source;
 
     if (!options.bootstrap)
-        hp_die("usage: commit_bench BROKERS [RECORDS]");
+        hp_die("usage: commit_bench BROKERS STATE [RECORDS]");
+    if ((mkdir(argv[2], 0777) && errno != EEXIST) || chdir(argv[2]))
+        hp_die("%s: %s", argv[2], strerror(errno));
     must(&bench, hp_cluster_kafka_new(&options, &bench.cluster, &bench.error));
     make_topic(&bench, in_topic[0]);
     make_topic(&bench, "bench-out");

@@ -1,8 +1,10 @@
 /*
  * tests/bench/restore_bench.c - how fast a lost state directory is back.
  *
- *     restore_bench BROKERS [ROWS]        an empty broker of one's own, tests/broker/kafka.sh
- * start DIR
+ *     restore_bench BROKERS STATE [ROWS]
+ *
+ * BROKERS is an empty broker of one's own (tests/broker/kafka.sh start DIR), STATE a directory
+ * that is made for what the bench leaves behind.
  *
  * An application writes ROWS rows of its own in one partition, a thousand a record; then a
  * process without a directory restores them from the changelog and processes one record more.
@@ -17,10 +19,13 @@
 #include "store/keys.h"
 #include "store/kv_rocks.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #define ROWS_A_RECORD 1000
 #define VALUE_BYTES   64
@@ -233,12 +238,14 @@ main(int argc, char **argv)
 {
     static const char *const topics[] = {
         input, "restore-changelog", "restore-letters", "restore-reroute", "restore-audit"};
-    struct bench bench = {.rows = argc > 2 ? strtoll(argv[2], NULL, 10) : 3000000};
-    struct hp_kafka_options options = {.bootstrap = argc > 1 ? argv[1] : NULL};
+    struct bench bench = {.rows = argc > 3 ? strtoll(argv[3], NULL, 10) : 3000000};
+    struct hp_kafka_options options = {.bootstrap = argc > 2 ? argv[1] : NULL};
     struct hp_producer *producer;
 
     if (!options.bootstrap || bench.rows % ROWS_A_RECORD)
-        hp_die("usage: restore_bench BROKERS [ROWS, a multiple of %d]", ROWS_A_RECORD);
+        hp_die("usage: restore_bench BROKERS STATE [ROWS, a multiple of %d]", ROWS_A_RECORD);
+    if ((mkdir(argv[2], 0777) && errno != EEXIST) || chdir(argv[2]))
+        hp_die("%s: %s", argv[2], strerror(errno));
     bench.source = (struct hp_source_spec){.topic = input};
     bench.store = (struct hp_store_spec){STORE_ROW, "row", true};
     bench.application = (struct hp_application){.context = &bench,
