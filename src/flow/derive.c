@@ -21,6 +21,7 @@
  */
 #include "flow/derive.h"
 
+#include "base/order.h"
 #include "flow/history.h"
 #include "flow/standing.h"
 #include "ledger/heads.h"
@@ -65,18 +66,9 @@ stored_aggregate(struct hp_step *step, struct hp_bytes key, struct hp_aggregate 
 /* ---- what changed, for the rows ---------------------------------------------------------- */
 
 static int
-compare_numbers(const void *a, const void *b)
-{
-    uint32_t left = *(const uint32_t *)a;
-    uint32_t right = *(const uint32_t *)b;
-
-    return (left > right) - (left < right);
-}
-
-static int
 compare_heads(const void *a, const void *b)
 {
-    return compare_numbers(
+    return hp_order_uint32(
         &((const struct hp_row_head *)a)->item, &((const struct hp_row_head *)b)->item);
 }
 
@@ -91,7 +83,7 @@ numbers_of(struct hp_blocks *blocks, struct hp_step *step, const struct hp_past_
     for (size_t i = 0; i < view->sample_count && !status; i++)
         status = hp_blocks_number(blocks, step, view->sample[i], &numbers[i], error);
     if (view->sample_count)
-        qsort(numbers, view->sample_count, sizeof(*numbers), compare_numbers);
+        qsort(numbers, view->sample_count, sizeof(*numbers), hp_order_uint32);
     return status;
 }
 

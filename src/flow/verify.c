@@ -2,6 +2,7 @@
  */
 #include "flow/verify.h"
 
+#include "base/order.h"
 #include "engine/header.h"
 #include "flow/history.h"
 #include "flow/pending.h"
@@ -170,15 +171,6 @@ no_block(void *context, uint32_t item, struct hp_bytes *value, struct hp_error *
     *value = WHOLE;
 }
 
-static int
-compare_numbers(const void *a, const void *b)
-{
-    uint32_t left = *(const uint32_t *)a;
-    uint32_t right = *(const uint32_t *)b;
-
-    return (left > right) - (left < right);
-}
-
 /* All a user says is new to rows that are empty. */
 static bool
 visit_aggregate(void *context, struct hp_bytes key, struct hp_bytes value)
@@ -208,7 +200,7 @@ visit_aggregate(void *context, struct hp_bytes key, struct hp_bytes value)
             added[change.added_count++] = item;
     }
     if (change.added_count)
-        qsort(added, change.added_count, sizeof(*added), compare_numbers);
+        qsort(added, change.added_count, sizeof(*added), hp_order_uint32);
     change.added = added;
     change.heads = heads;
     verify->status =

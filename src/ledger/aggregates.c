@@ -16,6 +16,7 @@
 #include "ledger/aggregates.h"
 
 #include "base/hash.h"
+#include "base/order.h"
 #include "domain/instant.h"
 #include "domain/limits.h"
 
@@ -281,15 +282,6 @@ add_shares(
 
 /* ---- numbers ----------------------------------------------------------------------------- */
 
-static int
-compare_numbers(const void *a, const void *b)
-{
-    int64_t left = *(const int64_t *)a;
-    int64_t right = *(const int64_t *)b;
-
-    return (left > right) - (left < right);
-}
-
 static int64_t
 lower_median_total(const struct baskets *baskets, struct hp_arena *arena)
 {
@@ -299,7 +291,7 @@ lower_median_total(const struct baskets *baskets, struct hp_arena *arena)
         return 0;
     for (size_t i = 0; i < baskets->order_count; i++)
         totals[i] = hp_order_fact_total(&baskets->orders[i]->fact);
-    qsort(totals, baskets->order_count, sizeof(totals[0]), compare_numbers);
+    qsort(totals, baskets->order_count, sizeof(totals[0]), hp_order_int64);
     return totals[(baskets->order_count - 1) / 2];
 }
 

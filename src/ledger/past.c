@@ -20,6 +20,7 @@
  */
 #include "ledger/past.h"
 
+#include "base/order.h"
 #include "domain/instant.h"
 
 struct basket;
@@ -136,15 +137,6 @@ place_of(const struct list *list, size_t size, const void *wanted,
             high = middle;
     }
     return low;
-}
-
-static int
-compare_numbers(const void *a, const void *b)
-{
-    int64_t left = *(const int64_t *)a;
-    int64_t right = *(const int64_t *)b;
-
-    return (left > right) - (left < right);
 }
 
 static int
@@ -347,7 +339,7 @@ alone(const struct list *baskets, size_t before, size_t after, int64_t day)
 static void
 add_day(struct hp_past *past, struct list *days, int64_t day)
 {
-    size_t at = place_of(days, sizeof(day), &day, compare_numbers);
+    size_t at = place_of(days, sizeof(day), &day, hp_order_int64);
 
     *(int64_t *)insert_at(past, days, at, sizeof(day)) = day;
 }
@@ -356,7 +348,7 @@ static void
 drop_number(struct list *numbers, int64_t number)
 {
     remove_at(
-        numbers, place_of(numbers, sizeof(number), &number, compare_numbers), sizeof(number));
+        numbers, place_of(numbers, sizeof(number), &number, hp_order_int64), sizeof(number));
 }
 
 /* Into orders by time, and the day with it when it is new. */
@@ -496,7 +488,7 @@ hp_past_order(struct hp_past *past, struct hp_bytes order_id,
         return true;
     if (!insert_order(past, order_id, after, &basket))
         return false;
-    at = place_of(&past->totals, sizeof(int64_t), &basket->total_minor, compare_numbers);
+    at = place_of(&past->totals, sizeof(int64_t), &basket->total_minor, hp_order_int64);
     *(int64_t *)insert_at(past, &past->totals, at, sizeof(int64_t)) = basket->total_minor;
     return true;
 }
@@ -738,7 +730,7 @@ take_orders(struct hp_past *past, const struct hp_user_facts *facts)
                 basket->total_minor;
     }
     if (past->totals.count)
-        qsort(past->totals.data, past->totals.count, sizeof(int64_t), compare_numbers);
+        qsort(past->totals.data, past->totals.count, sizeof(int64_t), hp_order_int64);
     free(orders);
     return good;
 }

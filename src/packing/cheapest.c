@@ -23,6 +23,8 @@
  */
 #include "packing/cheapest.h"
 
+#include "base/order.h"
+
 #include <stdlib.h>
 
 struct unit {
@@ -170,15 +172,6 @@ list_units(struct dive *dive)
         dive->sums[u + 1] = dive->sums[u] + dive->units[u].price;
 }
 
-static int
-compare_amounts(const void *a, const void *b)
-{
-    int64_t left = *(const int64_t *)a;
-    int64_t right = *(const int64_t *)b;
-
-    return (left > right) - (left < right);
-}
-
 static void
 add_uses(const struct dive *dive, struct needy *needy)
 {
@@ -189,7 +182,7 @@ add_uses(const struct dive *dive, struct needy *needy)
 
         for (uint32_t k = 0; k < needy->count; k++)
             uses[k + 1] = hp_problem_use(problem, dive->units[needy->units[k]].item, r);
-        qsort(uses + 1, needy->count, sizeof(*uses), compare_amounts);
+        qsort(uses + 1, needy->count, sizeof(*uses), hp_order_int64);
         for (uint32_t k = 0; k < needy->count; k++)
             uses[k + 1] += uses[k];
         needy->uses[r] = uses;

@@ -495,48 +495,34 @@ fill_plain(struct hp_core *core, const int32_t *points)
     fill_body(core, points);
 }
 
-static void
-bring_plain(struct hp_core *core, uint32_t column)
-{
-    hp_core_put(core, column);
-}
-
-#if defined(__x86_64__) && !defined(HP_NO_AVX2)
-__attribute__((target("avx2"))) static void
-fill_avx2(struct hp_core *core, const int32_t *points)
+HP_CORE_WIDE static void
+fill_wide(struct hp_core *core, const int32_t *points)
 {
     fill_body(core, points);
 }
 
-__attribute__((target("avx2"))) static void
-bring_avx2(struct hp_core *core, uint32_t column)
+HP_CORE_WIDE static void
+bring_wide(struct hp_core *core, uint32_t column)
 {
     hp_core_put(core, column);
 }
-#endif
 
 static void
 fill_by(struct hp_core *core, const int32_t *points)
 {
-#if defined(__x86_64__) && !defined(HP_NO_AVX2)
-    if (__builtin_cpu_supports("avx2")) {
-        fill_avx2(core, points);
-        return;
-    }
-#endif
-    fill_plain(core, points);
+    if (hp_core_wide())
+        fill_wide(core, points);
+    else
+        fill_plain(core, points);
 }
 
 void
 hp_core_bring(struct hp_core *core, uint32_t column)
 {
-#if defined(__x86_64__) && !defined(HP_NO_AVX2)
-    if (__builtin_cpu_supports("avx2")) {
-        bring_avx2(core, column);
-        return;
-    }
-#endif
-    bring_plain(core, column);
+    if (hp_core_wide())
+        bring_wide(core, column);
+    else
+        hp_core_put(core, column);
 }
 
 /* Most fills are at the rate of the one before. */

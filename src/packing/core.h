@@ -51,6 +51,24 @@ hp_columns_flip(struct hp_columns *set, uint32_t column)
 /* Eight numbers side by side; loads and stores need no alignment. */
 typedef int32_t hp_lanes __attribute__((vector_size(4 * HP_LANES), aligned(4), may_alias));
 
+/* A second copy of a function, for the registers of AVX2; hp_core_wide() says whether this
+ * machine has them. Integers, so both give the same result. */
+#if defined(__x86_64__) && !defined(HP_NO_AVX2)
+#define HP_CORE_WIDE __attribute__((target("avx2")))
+#else
+#define HP_CORE_WIDE
+#endif
+
+static inline bool
+hp_core_wide(void)
+{
+#if defined(__x86_64__) && !defined(HP_NO_AVX2)
+    return __builtin_cpu_supports("avx2");
+#else
+    return false;
+#endif
+}
+
 struct hp_core_state { /* a box being changed */
     struct hp_columns chosen;
     struct hp_columns shut;   /* of a family that a chosen column has */

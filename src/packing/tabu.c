@@ -695,13 +695,11 @@ run_plain(struct search *search, struct hp_best *best, const struct hp_tabu_plan
     return run_body(search, best, plan);
 }
 
-#if defined(__x86_64__) && !defined(HP_NO_AVX2)
-__attribute__((target("avx2"))) static bool
-run_avx2(struct search *search, struct hp_best *best, const struct hp_tabu_plan *plan)
+HP_CORE_WIDE static bool
+run_wide(struct search *search, struct hp_best *best, const struct hp_tabu_plan *plan)
 {
     return run_body(search, best, plan);
 }
-#endif
 
 bool
 hp_tabu_run(struct hp_core *core, struct hp_best *best, const struct hp_tabu_plan *plan)
@@ -709,11 +707,7 @@ hp_tabu_run(struct hp_core *core, struct hp_best *best, const struct hp_tabu_pla
     struct search search;
 
     search.core = core;
-#if defined(__x86_64__) && !defined(HP_NO_AVX2)
-    if (__builtin_cpu_supports("avx2"))
-        return run_avx2(&search, best, plan);
-#endif
-    return run_plain(&search, best, plan);
+    return hp_core_wide() ? run_wide(&search, best, plan) : run_plain(&search, best, plan);
 }
 
 /* Is `content` before `other` in id order of items, then quantities? */
