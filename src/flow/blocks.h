@@ -28,10 +28,12 @@ struct hp_pending_change; /* a change that is not applied yet */
 struct hp_blocks {
     struct hp_rows *rows; /* NULL: not open */
     size_t bytes_max;     /* of rows in memory */
+    size_t shown;         /* of them, on the gauge of all tasks */
     uint64_t next;        /* sequence of the next change */
     uint64_t published;   /* changes up to it are on the rows topic */
     bool compared;        /* the rows topic was compared with what is here */
     uint64_t log_first;   /* the oldest change in the log, or `next` */
+    uint64_t tended;      /* `next` at the last hp_blocks_tend() */
     /* Of the open transaction; an abort goes back to them. */
     uint64_t committed_next;
     uint64_t committed_published;

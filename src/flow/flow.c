@@ -313,6 +313,8 @@ hp_flow_new(
     if (options->privacy_min_buyers > 0)
         made->weights.min_buyers = options->privacy_min_buyers;
     fill_application(made);
+    made->pasts.gauge = hp_metric_get(HP_METRIC_GAUGE, "hamper_history_cache_bytes", "",
+        "Memory of long histories, a quarter of rows.cache.bytes at most.");
     status = hp_catalogue_view_new(&made->options, &made->catalogue, error);
     if (!status)
         status = hp_model_view_new(made->options.cluster,

@@ -48,6 +48,8 @@ count_bytes(struct hp_pasts *pasts, struct hp_kept_past *kept, size_t bytes)
 {
     pasts->bytes += bytes - kept->bytes;
     atomic_fetch_add(&pasts->tally->bytes, bytes - kept->bytes);
+    if (pasts->tally->gauge)
+        hp_metric_add(pasts->tally->gauge, (int64_t)bytes - (int64_t)kept->bytes);
     kept->bytes = bytes;
 }
 

@@ -12,6 +12,7 @@
 #ifndef HP_FLOW_PASTS_H
 #define HP_FLOW_PASTS_H
 
+#include "base/metric.h"
 #include "ledger/past.h"
 
 #include <stdatomic.h>
@@ -21,6 +22,7 @@
 
 struct hp_pasts_tally { /* zeroed is none */
     atomic_size_t bytes;
+    struct hp_metric *gauge; /* shows the bytes; NULL: nobody looks */
 };
 
 struct hp_kept_past;

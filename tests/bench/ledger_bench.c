@@ -14,6 +14,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "archive/jsonl.h"
+#include "base/metric.h"
 #include "base/rng.h"
 #include "flow/counts.h"
 #include "flow/verify.h"
@@ -26,9 +27,13 @@
 
 #define BATCH       2000 /* orders that lie in the topic before the worker goes on */
 #define TRICKLE     500  /* orders sent one by one */
+#define SETTLE      20   /* turns after a batch */
 #define PAIR_ORDERS 300  /* of the layout beside it */
 #define ROUND       5000
 #define GROWTH      201 /* orders of each line of cost against basket and history */
+#define HOT_ORDERS  20000
+#define HOT_USERS   4000
+#define HOT_ITEMS   5000
 #define NANO        1000000000LL
 
 struct bench {
@@ -226,6 +231,18 @@ trickle(struct bench *bench, const struct hp_order *order)
     return cpu_ns() - began;
 }
 
+/* A batch's changes reach the rows after its commit: they are not the next order's. */
+static int64_t
+settle(struct bench *bench)
+{
+    int64_t began = cpu_ns();
+
+    for (int i = 0; i < SETTLE; i++)
+        turn(bench);
+    catch_up(bench);
+    return cpu_ns() - began;
+}
+
 static void
 measure_orders(struct bench *bench, struct hp_events *events)
 {
@@ -249,6 +266,8 @@ measure_orders(struct bench *bench, struct hp_events *events)
                 catch_up(bench);
                 spent += cpu_ns() - began;
             }
+            if (count == total - slow)
+                spent += settle(bench);
         } else if (event.type == HP_RECORD_ORDER) {
             trickled[at++] = trickle(bench, &event.event->order);
         }
@@ -373,7 +392,109 @@ measure_pairs(const char *state, struct hp_events *events)
     hp_arena_release(&scratch);
 }
 
+/* ---- an item in nine orders of ten ---------------------------------------------------------
+ */
+
+static void
+hot_order(struct bench *bench, struct hp_rng *rng, const char *items, const char *hot,
+    int number, int64_t *time)
+{
+    struct hp_order_line lines[5];
+    char ids[5][16];
+    char user[24];
+    char id[24];
+
+    snprintf(user, sizeof(user), "%s-%u", items, (unsigned)hp_rng_below(rng, HOT_USERS));
+    snprintf(id, sizeof(id), "%s-%d", items, number);
+    for (int i = 0; i < 5; i++) {
+        snprintf(ids[i], sizeof(ids[i]), "%s%u", items, (unsigned)hp_rng_below(rng, HOT_ITEMS));
+        lines[i] = (struct hp_order_line){hp_bytes_text(ids[i]), 1, 100};
+    }
+    if (hot && hp_rng_below(rng, 10) > 0)
+        lines[0].item_id = hp_bytes_text(hot);
+    struct hp_order order = {.order_id = hp_bytes_text(id),
+        .user_id = hp_bytes_text(user),
+        .version = 1,
+        .ordered_at = RIG_START_MS - RIG_DAY_MS * 400 + number * 60000LL,
+        .lines = lines,
+        .line_count = 5};
+
+    if (time)
+        *time = trickle(bench, &order);
+    else
+        send(bench, &order);
+}
+
+static void
+measure_hot(struct bench *bench, const char *items, const char *hot)
+{
+    struct hp_rng rng = {90};
+    int64_t times[GROWTH];
+    int64_t spent = 0;
+
+    for (int i = 1; i <= HOT_ORDERS; i++) {
+        hot_order(bench, &rng, items, hot, i, NULL);
+        if (i % BATCH == 0) {
+            int64_t began;
+
+            flush(bench);
+            began = cpu_ns();
+            catch_up(bench);
+            spent += cpu_ns() - began;
+        }
+    }
+    spent += settle(bench);
+    for (int k = 0; k < GROWTH; k++)
+        hot_order(bench, &rng, items, hot, HOT_ORDERS + 1 + k, &times[k]);
+    printf("%-44s %d orders, %.0f orders/s of processor time\n",
+        hot ? "an item in nine orders of ten" : "no such item", HOT_ORDERS,
+        HOT_ORDERS * 1e9 / (double)spent);
+    print_times("one by one of them", times, GROWTH);
+}
+
 /* ---- bytes, counts, verification --------------------------------------------------------- */
+
+static double
+gauge(const char *name)
+{
+    return (double)hp_metric_value(hp_metric_get(HP_METRIC_GAUGE, name, "", ""));
+}
+
+static double
+disk_bytes(const char *path)
+{
+    struct hp_buffer command = {0};
+    double bytes = 0;
+    FILE *pipe;
+
+    hp_buffer_printf(&command, "du -sb '%s'", path);
+    hp_put_u8(&command, 0);
+    pipe = popen((const char *)command.data, "r");
+    if (!pipe || fscanf(pipe, "%lf", &bytes) != 1)
+        hp_die("cannot tell the size of %s", path);
+    pclose(pipe);
+    hp_buffer_release(&command);
+    return bytes;
+}
+
+/* What the process holds, and the files once everything is written and nothing twice. */
+static void
+measure_sizes(const struct bench *bench, int64_t users, int64_t items, int64_t pairs)
+{
+    double rows = gauge("hamper_rows_cache_bytes");
+    double pasts = gauge("hamper_history_cache_bytes");
+    struct hp_error error;
+    double files;
+
+    must(hp_kv_compact(bench->rig.kv, hp_bytes("", 0), (struct hp_bytes){0}, &error), &error);
+    files = disk_bytes(bench->state);
+    printf("in memory: %.1f MB of rows (%.0f bytes an item, %.1f a pair), %.1f MB of long "
+           "histories (%.0f a user)\n",
+        rows / 1e6, rows / (double)items, rows / (double)pairs, pasts / 1e6,
+        pasts / (double)users);
+    printf("on disk: %.1f MB (%.0f bytes a user, %.0f an item, %.1f a pair)\n", files / 1e6,
+        files / (double)users, files / (double)items, files / (double)pairs);
+}
 
 /* Bytes of keys and values by kind: derived stores, facts; and of the changelog's live rows. */
 static void
@@ -451,6 +572,7 @@ check(struct bench *bench, const char *dump)
     printf("verified: %lld users, %lld items, %zu pairs\n", (long long)users, (long long)items,
         sum.pair_count);
     measure_bytes(bench->rig.kv, users, items, (int64_t)sum.pair_count);
+    measure_sizes(bench, users, items, (int64_t)sum.pair_count);
     if (dump)
         write_dump(&sum, dump);
     hp_counts_release(&sum);
@@ -826,6 +948,8 @@ measure_all(struct bench *bench, struct hp_events *events, const char *dump)
     fresh_order(&order, "after-the-loss");
     measure_rebuild(bench, &order);
     measure_growth(bench);
+    measure_hot(bench, "cool", NULL);
+    measure_hot(bench, "warm", "hot");
 }
 
 int
