@@ -18,7 +18,6 @@
  */
 #include "flow/blocks.h"
 
-#include "base/metric.h"
 #include "ledger/value.h"
 
 #define META_VERSION 1
@@ -281,29 +280,25 @@ free_changes(struct hp_pending_change **list)
     }
 }
 
-/* What this task holds in memory, as a part of the sum of all. */
 static void
 show_bytes(struct hp_blocks *blocks, size_t bytes)
 {
-    if (bytes == blocks->shown)
-        return;
-    hp_metric_add(hp_metric_get(HP_METRIC_GAUGE, "hamper_rows_cache_bytes", "",
-                      "Memory of co-counts, three quarters of rows.cache.bytes at most."),
-        (int64_t)bytes - (int64_t)blocks->shown);
+    if (blocks->gauge)
+        hp_metric_add(blocks->gauge, (int64_t)bytes - (int64_t)blocks->shown);
     blocks->shown = bytes;
 }
 
 void
 hp_blocks_close(struct hp_blocks *blocks)
 {
-    size_t bytes_max = blocks->bytes_max;
+    struct hp_blocks closed = {.bytes_max = blocks->bytes_max, .gauge = blocks->gauge};
 
     show_bytes(blocks, 0);
     hp_rows_free(blocks->rows);
     free_changes(&blocks->open);
     free_changes(&blocks->ready);
     free(blocks->storing);
-    *blocks = (struct hp_blocks){.bytes_max = bytes_max};
+    *blocks = closed;
 }
 
 enum hp_status
@@ -527,7 +522,6 @@ hp_blocks_tend(struct hp_blocks *blocks, struct hp_step *step, struct hp_error *
         status = cut_log(blocks, step, error);
     blocks->tended = blocks->next;
     hp_rows_shrink(blocks->rows, blocks->bytes_max);
-    show_bytes(blocks, hp_rows_bytes(blocks->rows));
     return status;
 }
 

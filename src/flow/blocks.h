@@ -17,6 +17,7 @@
 #ifndef HP_FLOW_BLOCKS_H
 #define HP_FLOW_BLOCKS_H
 
+#include "base/metric.h"
 #include "flow/topology.h"
 #include "ledger/rows.h"
 
@@ -26,14 +27,15 @@ struct hp_pending_change; /* a change that is not applied yet */
 
 /* Zeroed is closed. */
 struct hp_blocks {
-    struct hp_rows *rows; /* NULL: not open */
-    size_t bytes_max;     /* of rows in memory */
-    size_t shown;         /* of them, on the gauge of all tasks */
-    uint64_t next;        /* sequence of the next change */
-    uint64_t published;   /* changes up to it are on the rows topic */
-    bool compared;        /* the rows topic was compared with what is here */
-    uint64_t log_first;   /* the oldest change in the log, or `next` */
-    uint64_t tended;      /* `next` at the last hp_blocks_tend() */
+    struct hp_rows *rows;    /* NULL: not open */
+    size_t bytes_max;        /* of rows in memory */
+    struct hp_metric *gauge; /* what all tasks have in memory; NULL: nobody looks */
+    size_t shown;            /* this task's part of it */
+    uint64_t next;           /* sequence of the next change */
+    uint64_t published;      /* changes up to it are on the rows topic */
+    bool compared;           /* the rows topic was compared with what is here */
+    uint64_t log_first;      /* the oldest change in the log, or `next` */
+    uint64_t tended;         /* `next` at the last hp_blocks_tend() */
     /* Of the open transaction; an abort goes back to them. */
     uint64_t committed_next;
     uint64_t committed_published;

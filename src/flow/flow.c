@@ -200,6 +200,7 @@ flow_opened(void *context, struct hp_task *task, struct hp_error *error)
     own->deriver.pasts.bytes_max = flow->options.rows_cache_bytes / 4;
     own->deriver.pasts.share = own->deriver.pasts.bytes_max / (size_t)flow->options.partitions;
     own->deriver.pasts.least = HP_PASTS_LEAST;
+    own->blocks.gauge = flow->rows_gauge;
     own->blocks.bytes_max = (flow->options.rows_cache_bytes - own->deriver.pasts.bytes_max) /
                             (size_t)flow->options.partitions;
     hp_task_set_user(task, own);
@@ -313,6 +314,8 @@ hp_flow_new(
     if (options->privacy_min_buyers > 0)
         made->weights.min_buyers = options->privacy_min_buyers;
     fill_application(made);
+    made->rows_gauge = hp_metric_get(HP_METRIC_GAUGE, "hamper_rows_cache_bytes", "",
+        "Memory of co-counts, three quarters of rows.cache.bytes at most.");
     made->pasts.gauge = hp_metric_get(HP_METRIC_GAUGE, "hamper_history_cache_bytes", "",
         "Memory of long histories, a quarter of rows.cache.bytes at most.");
     status = hp_catalogue_view_new(&made->options, &made->catalogue, error);

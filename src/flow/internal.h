@@ -28,6 +28,7 @@ struct hp_flow {
     struct hp_weights_constants weights; /* of the solver */
     struct hp_offers *offers;
     struct hp_pasts_tally pasts;
+    struct hp_metric *rows_gauge;
 };
 
 /* What a task remembers outside its stores; rebuilt when it opens. */

@@ -745,11 +745,12 @@ close_row(struct applying *applying, uint32_t item, bool good)
         (unsigned)item);
 }
 
-/* Inlined: gcc takes a function that only prefetches for one that does nothing. */
+/* The first few of them. Inlined: gcc takes a function that only prefetches for one that does
+ * nothing. */
 static inline __attribute__((always_inline)) void
 fetch_slots(const struct row *row, const uint32_t *partners, size_t count)
 {
-    for (size_t i = 0; i < count && row->slot_count; i++)
+    for (size_t i = 0; i < count && i < AHEAD && row->slot_count; i++)
         __builtin_prefetch(&row->slots[hash_of(partners[i]) & (row->slot_count - 1)], 1);
 }
 
@@ -777,12 +778,6 @@ struct pairing {
     int second_change;
 };
 
-static size_t
-at_most(size_t count, size_t most)
-{
-    return count < most ? count : most;
-}
-
 /* Every counter is a cache line nobody has seen for long: rows are fetched two strides ahead,
  * the first counters of a row one stride. */
 static inline __attribute__((always_inline)) void
@@ -795,8 +790,8 @@ fetch_ahead(const struct hp_rows *rows, const struct pairing *pairing, size_t i)
     if (i + AHEAD < pairing->count && pairing->items[i + AHEAD] < rows->count) {
         const struct row *row = &rows->rows[pairing->items[i + AHEAD]];
 
-        fetch_slots(row, pairing->first, at_most(pairing->first_count, AHEAD));
-        fetch_slots(row, pairing->second, at_most(pairing->second_count, AHEAD));
+        fetch_slots(row, pairing->first, pairing->first_count);
+        fetch_slots(row, pairing->second, pairing->second_count);
     }
 }
 
