@@ -15,6 +15,7 @@
  */
 #include "archive/jsonl.h"
 #include "base/metric.h"
+#include "base/order.h"
 #include "base/rng.h"
 #include "flow/counts.h"
 #include "flow/verify.h"
@@ -198,37 +199,36 @@ flush(struct bench *bench)
 
 /* ---- figures ----------------------------------------------------------------------------- */
 
-static int
-compare_numbers(const void *a, const void *b)
-{
-    int64_t left = *(const int64_t *)a;
-    int64_t right = *(const int64_t *)b;
-
-    return (left > right) - (left < right);
-}
-
 static void
 print_times(const char *what, int64_t *times, size_t count)
 {
     if (count == 0)
         return;
-    qsort(times, count, sizeof(*times), compare_numbers);
+    qsort(times, count, sizeof(*times), hp_order_int64);
     printf("%-44s p50 %8.1f us  p99 %8.1f us  most %8.1f us\n", what,
         (double)times[count / 2] / 1e3, (double)times[count * 99 / 100] / 1e3,
         (double)times[count - 1] / 1e3);
 }
 
-/* One order at a time, each with a commit of its own. */
+/* What was sent is committed; the processor time of it. */
 static int64_t
-trickle(struct bench *bench, const struct hp_order *order)
+take(struct bench *bench)
 {
     int64_t began;
 
-    send(bench, order);
     flush(bench);
     began = cpu_ns();
     catch_up(bench);
     return cpu_ns() - began;
+}
+
+/* Sends an order, and with `time` takes it alone, with a commit of its own. */
+static void
+place(struct bench *bench, const struct hp_order *order, int64_t *time)
+{
+    send(bench, order);
+    if (time)
+        *time = take(bench);
 }
 
 /* A batch's changes reach the rows after its commit: they are not the next order's. */
@@ -258,18 +258,12 @@ measure_orders(struct bench *bench, struct hp_events *events)
     while (hp_events_next(events, &arena, &event)) {
         if (event.type == HP_RECORD_ORDER && count < total - slow) {
             send(bench, &event.event->order);
-            if (++count % BATCH == 0 || count == total - slow) {
-                int64_t began;
-
-                flush(bench);
-                began = cpu_ns();
-                catch_up(bench);
-                spent += cpu_ns() - began;
-            }
+            if (++count % BATCH == 0 || count == total - slow)
+                spent += take(bench);
             if (count == total - slow)
                 spent += settle(bench);
         } else if (event.type == HP_RECORD_ORDER) {
-            trickled[at++] = trickle(bench, &event.event->order);
+            place(bench, &event.event->order, &trickled[at++]);
         }
         hp_arena_clear(&arena);
     }
@@ -419,10 +413,7 @@ hot_order(struct bench *bench, struct hp_rng *rng, const char *items, const char
         .lines = lines,
         .line_count = 5};
 
-    if (time)
-        *time = trickle(bench, &order);
-    else
-        send(bench, &order);
+    place(bench, &order, time);
 }
 
 static void
@@ -434,14 +425,8 @@ measure_hot(struct bench *bench, const char *items, const char *hot)
 
     for (int i = 1; i <= HOT_ORDERS; i++) {
         hot_order(bench, &rng, items, hot, i, NULL);
-        if (i % BATCH == 0) {
-            int64_t began;
-
-            flush(bench);
-            began = cpu_ns();
-            catch_up(bench);
-            spent += cpu_ns() - began;
-        }
+        if (i % BATCH == 0)
+            spent += take(bench);
     }
     spent += settle(bench);
     for (int k = 0; k < GROWTH; k++)
@@ -581,8 +566,8 @@ check(struct bench *bench, const char *dump)
 /* ---- cost against basket size and history ------------------------------------------------ */
 
 static void
-make_order(struct bench *bench, const char *user, int number, int lines, int items, bool slow,
-    int64_t *time)
+make_order(
+    struct bench *bench, const char *user, int number, int lines, int items, int64_t *time)
 {
     struct hp_order_line list[200];
     char ids[200][16];
@@ -599,10 +584,7 @@ make_order(struct bench *bench, const char *user, int number, int lines, int ite
         snprintf(ids[i], sizeof(ids[i]), "x%d", (number * lines + i) % items);
         list[i] = (struct hp_order_line){hp_bytes_text(ids[i]), 1, 100};
     }
-    if (slow)
-        *time = trickle(bench, &order);
-    else
-        send(bench, &order);
+    place(bench, &order, time);
 }
 
 static void
@@ -618,21 +600,21 @@ measure_growth(struct bench *bench)
     for (size_t i = 0; i < HP_ARRAY_SIZE(baskets); i++) {
         for (int k = 0; k < GROWTH; k++) {
             snprintf(user, sizeof(user), "basket-%d-%d", baskets[i], k);
-            make_order(bench, user, 0, baskets[i], 1000, true, &times[k]);
+            make_order(bench, user, 0, baskets[i], 1000, &times[k]);
         }
         snprintf(what, sizeof(what), "a new user's order of %d lines", baskets[i]);
         print_times(what, times, GROWTH);
     }
     for (size_t i = 0; i < HP_ARRAY_SIZE(histories); i++) {
         for (; number < histories[i]; number++) {
-            make_order(bench, "regular", number, 5, 500, false, NULL);
+            make_order(bench, "regular", number, 5, 500, NULL);
             if (number % BATCH == 0)
                 flush(bench);
         }
         flush(bench);
         catch_up(bench);
         for (int k = 0; k < GROWTH; k++)
-            make_order(bench, "regular", number++, 5, 500, true, &times[k]);
+            make_order(bench, "regular", number++, 5, 500, &times[k]);
         snprintf(what, sizeof(what), "an order of 5 lines after %d", histories[i]);
         print_times(what, times, GROWTH);
     }
