@@ -243,6 +243,7 @@ empty_box(struct hp_core *core)
 {
     struct hp_core_state *box = &core->box;
 
+    core->era++;
     box->chosen = (struct hp_columns){0};
     box->shut = (struct hp_columns){0};
     box->needed = (struct hp_columns){0};

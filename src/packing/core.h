@@ -30,6 +30,7 @@
 #define HP_COARSE_MAX     (1 << 12)
 #define HP_NO_COLUMN      UINT32_MAX
 #define HP_CORE_PAIRS_MAX 1024 /* listed; more are only in the matrix */
+#define HP_CORE_MET       1024 /* boxes remembered; a power of two */
 
 struct hp_columns { /* a set of columns */
     uint64_t word[HP_CORE_WORDS];
@@ -123,9 +124,11 @@ struct hp_core {
     uint32_t pair_start[HP_CORE_MAX + 1]; /* columns' pairs with later ones */
     uint32_t pair_column[HP_CORE_PAIRS_MAX];
 
-    int64_t moves;       /* made in this core since it was new */
-    bool loaded;         /* `loads` are those of these columns */
-    int64_t priced_rate; /* prices in points at this rate; 0: none */
+    int64_t moves; /* made in this core since it was new */
+    uint64_t era;  /* of columns and rows: what was met in another era is forgotten */
+    uint64_t met[HP_CORE_MET]; /* digests of boxes that moves led to; a later one replaces */
+    bool loaded;               /* `loads` are those of these columns */
+    int64_t priced_rate;       /* prices in points at this rate; 0: none */
     int32_t priced[HP_CORE_MAX];
     int16_t coarse_priced[HP_CORE_MAX];
     int32_t loads[HP_PACK_RESOURCES_MAX][HP_CORE_MAX]; /* of capacities, in points */

@@ -5,7 +5,8 @@
 #include "packing/small.h"
 
 #define UNITS_ALL     512 /* up to here every copy is looked at */
-#define CORE_TARGET   112
+#define CORE_TARGET   88
+#define CORE_SCALED   112 /* of slots that get more steps */
 #define FILLS_LEAST   2
 #define FILLS_MAX     8
 #define CHARGE        16 /* eighths of the rate, where a run begins */
@@ -15,9 +16,9 @@
 #define SEED_PATIENCE 12
 #define BAN_STEPS     16
 #define BAN_PATIENCE  10
-#define RUNS_IDLE     10 /* runs in a row without a better box end a slot, */
+#define RUNS_IDLE     12 /* runs in a row without a better box end a slot, */
 #define RUNS_MORE     3  /* and so many more for each that found one */
-#define RUGGED        2  /* so many better boxes, and slots no longer share a centre */
+#define RUGGED        4  /* so many better boxes, and slots no longer share a centre */
 #define SCALE_HARD    4
 #define SLOT_MOVES    1500 /* of improve() in a slot */
 #define ALL_MOVES     7000 /* of all slots; LAST_MOVES in a slot beyond that */
@@ -435,7 +436,8 @@ build_core(struct hp_search *search, const int64_t *worth, const struct hp_conte
     struct hp_core *core = search->core;
     uint32_t target = search->scale > SCALE_HARD
                           ? HP_CORE_MAX
-                          : CORE_TARGET + (uint32_t)problem->row_max[0] / 2;
+                          : (search->scale > 1 ? CORE_SCALED : CORE_TARGET) +
+                                (uint32_t)problem->row_max[0] / 2;
 
     memset(search->listed, 0, search->unit_count * sizeof(*search->listed));
     search->listed_count = 0;
