@@ -356,7 +356,7 @@ hp_rows_publish(const struct hp_rows_options *options, struct hp_rows_pace *pace
     struct hp_blocks *blocks, struct hp_step *step, int64_t now_ms, bool *more,
     struct hp_error *error)
 {
-    bool drained = hp_task_lag(hp_step_task(step)) == 0;
+    bool drained = hp_task_lag(hp_step_task(step)) == 0 && !blocks->open;
     enum hp_status status;
 
     if (hp_rows_done(pace, blocks) && blocks->compared)

@@ -223,21 +223,43 @@ by_number(const void *a, const void *b)
     return (left->number > right->number) - (left->number < right->number);
 }
 
+/* Long rows are laid out by number instead of sorted. Nobody counts 0 users. */
+static size_t
+sort_pairs(const struct hp_sums *sums, struct pair *pairs, size_t count)
+{
+    uint32_t *users;
+    size_t at = 0;
+
+    if (count < sums->items.count / 16) {
+        qsort(pairs, count, sizeof(*pairs), by_number);
+        return count;
+    }
+    users = hp_alloc((sums->items.count + 1) * sizeof(*users));
+    for (size_t i = 0; i < count; i++)
+        users[pairs[i].number] += pairs[i].users;
+    for (uint32_t number = 0; number < sums->items.count; number++)
+        if (users[number])
+            pairs[at++] = (struct pair){number, users[number]};
+    free(users);
+    return at;
+}
+
 static void
 pack_partial(struct hp_sums *sums, const struct hp_partial *partial, struct hp_buffer *out)
 {
     struct pair *pairs = hp_alloc((partial->partner_count + 1) * sizeof(*pairs));
     struct hp_buffer head = {0};
     uint32_t last = 0;
+    size_t count;
 
     for (size_t i = 0; i < partial->partner_count; i++)
         pairs[i] = (struct pair){hp_sums_number(sums, partial->partners[i].item_id),
             (uint32_t)partial->partners[i].users};
-    qsort(pairs, partial->partner_count, sizeof(*pairs), by_number);
+    count = sort_pairs(sums, pairs, partial->partner_count);
     hp_head_encode(&partial->head, &head);
     put_unsigned(out, head.size);
     hp_buffer_append(out, head.data, head.size);
-    for (size_t i = 0; i < partial->partner_count; i++) {
+    for (size_t i = 0; i < count; i++) {
         put_unsigned(out, pairs[i].number - last);
         put_unsigned(out, pairs[i].users);
         last = pairs[i].number;
