@@ -183,7 +183,7 @@ task_reset(struct hp_flow_task *own)
     own->sweep_user = (struct hp_bytes){0};
     own->sweep_at = 0;
     own->generation = 0;
-    own->queue_floor = 0;
+    own->queue_floor = (struct hp_queue_floor){0};
     own->fresh = 0;
     own->absent_checked = false;
     memset(own->catalogue_done, 0, sizeof(own->catalogue_done));

@@ -32,6 +32,15 @@ struct hp_flow {
 };
 
 /* What a task remembers outside its stores; rebuilt when it opens. */
+#define HP_QUEUE_FLOOR_BYTES 48
+
+/* The beginning of a key before which a queue is empty: an iterator from there need not pass
+ * the deleted ones. Zeroed: anything may be in it. */
+struct hp_queue_floor {
+    uint8_t data[HP_QUEUE_FLOOR_BYTES];
+    size_t size;
+};
+
 struct hp_flow_task {
     int64_t catalogue_done[HP_CATALOGUE_PARTITIONS_MAX]; /* changes before it are walked */
     uint64_t generation;                                 /* of the snapshot last looked at */
@@ -39,8 +48,8 @@ struct hp_flow_task {
     bool absent_checked;        /* items that vanished while hamper was down were looked for */
     int64_t sweep_at;           /* 0: not read yet */
     struct hp_bytes sweep_user; /* cursor of a running sweep; owned, no value when none runs */
-    uint64_t queue_floor;       /* no pending user waits since before it; where a scan begins */
-    size_t fresh;               /* records since users were last looked at */
+    struct hp_queue_floor queue_floor; /* of the pending users; where a scan begins */
+    size_t fresh;                      /* records since users were last looked at */
     struct hp_blocks blocks;
     struct hp_deriver deriver;
     struct hp_rows_pace rows;

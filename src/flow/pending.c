@@ -86,14 +86,22 @@ hp_pending_clear(struct hp_step *step, struct hp_bytes user, struct hp_error *er
         step, HP_STORE_PENDING, user_key(step, user), (struct hp_bytes){0}, error);
 }
 
+static void
+set_floor(struct hp_queue_floor *floor, struct hp_bytes place)
+{
+    floor->size = place.size < HP_QUEUE_FLOOR_BYTES ? place.size : HP_QUEUE_FLOOR_BYTES;
+    memcpy(floor->data, place.data, floor->size);
+}
+
 /* In a restore nobody keeps a floor; it begins at nothing. */
 static void
-lower_floor(struct hp_step *step, uint64_t since)
+lower_floor(struct hp_step *step, struct hp_bytes place)
 {
     struct hp_flow_task *own = hp_task_user(hp_step_task(step));
 
-    if (own && since < own->queue_floor)
-        own->queue_floor = since;
+    if (own &&
+        hp_bytes_compare(place, hp_bytes(own->queue_floor.data, own->queue_floor.size)) < 0)
+        set_floor(&own->queue_floor, place);
 }
 
 static enum hp_status
@@ -103,9 +111,9 @@ queue_put(struct hp_step *step, int64_t since, struct hp_bytes key, struct hp_by
     struct hp_buffer place = {0};
     enum hp_status status;
 
-    lower_floor(step, (uint64_t)since);
     hp_put_u64(&place, (uint64_t)since);
     hp_buffer_append(&place, key.data, key.size);
+    lower_floor(step, hp_buffer_bytes(&place));
     status = hp_step_put(step, HP_STORE_QUEUE, hp_buffer_bytes(&place), value, error);
     hp_buffer_release(&place);
     return status;
@@ -149,6 +157,10 @@ visit_oldest(void *context, struct hp_bytes key, struct hp_bytes value)
     return true;
 }
 
+/* No time is so late. */
+static const struct hp_bytes after_all = {
+    (const uint8_t *)"\xff\xff\xff\xff\xff\xff\xff\xff", 8};
+
 enum hp_status
 hp_pending_oldest(struct hp_step *step, size_t max, struct hp_pending_user *users,
     size_t *count, struct hp_error *error)
@@ -157,16 +169,13 @@ hp_pending_oldest(struct hp_step *step, size_t max, struct hp_pending_user *user
     struct hp_arena *arena = hp_step_arena(step);
     struct oldest oldest = {.arena = arena, .max = max};
     struct hp_buffer user = {0};
-    struct hp_buffer floor = {0};
     enum hp_status status;
 
     *count = 0;
     oldest.keys = HP_ARENA_ARRAY(arena, max, struct hp_bytes);
-    hp_put_u64(&floor, own->queue_floor);
-    status = hp_step_scan(step, HP_STORE_QUEUE, hp_bytes("", 0), hp_buffer_bytes(&floor),
-        visit_oldest, &oldest, error);
-    hp_buffer_release(&floor);
-    own->queue_floor = UINT64_MAX; /* of an empty queue; the first key found lowers it */
+    status = hp_step_scan(step, HP_STORE_QUEUE, hp_bytes("", 0),
+        hp_bytes(own->queue_floor.data, own->queue_floor.size), visit_oldest, &oldest, error);
+    set_floor(&own->queue_floor, after_all); /* the first key found lowers it */
     for (size_t i = 0; i < oldest.count && !status; i++) {
         struct hp_bytes key = oldest.keys[i];
         struct hp_bytes stored;
@@ -177,8 +186,7 @@ hp_pending_oldest(struct hp_step *step, size_t max, struct hp_pending_user *user
                 hp_fail(error, HP_CORRUPT, "queue key of %zu bytes is malformed", key.size);
             break;
         }
-        cursor = hp_cursor(key);
-        lower_floor(step, hp_get_u64(&cursor));
+        lower_floor(step, key);
         key = hp_bytes(key.data + 8, key.size - 8);
         cursor = hp_cursor(key);
         status = hp_step_get(step, HP_STORE_PENDING, key, &stored, error);
