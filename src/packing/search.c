@@ -5,7 +5,7 @@
 #include "packing/small.h"
 
 #define UNITS_ALL     512 /* up to here every copy is looked at */
-#define CORE_TARGET   88
+#define CORE_TARGET   96
 #define CORE_SCALED   112 /* of slots that get more steps */
 #define FILLS_LEAST   2
 #define FILLS_MAX     8
