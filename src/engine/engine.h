@@ -141,6 +141,7 @@ struct hp_worker_state {
     size_t paused;    /* partitions the breaker holds */
     bool assigned;    /* had its first assignment */
     bool idle;        /* every open task drained, nothing uncommitted, emit has no more */
+    bool busy;        /* records wait, or emit has more */
     int64_t transactions;
 };
 void hp_worker_state(const struct hp_worker *worker, struct hp_worker_state *state);

@@ -1053,8 +1053,9 @@ hp_worker_state(const struct hp_worker *worker, struct hp_worker_state *state)
 {
     struct survey survey = survey_worker(worker);
 
-    *state = (struct hp_worker_state){
-        .assigned = worker->assigned, .transactions = worker->transactions};
+    *state = (struct hp_worker_state){.assigned = worker->assigned,
+        .busy = survey.waiting || survey.more,
+        .transactions = worker->transactions};
     for (int32_t p = 0; p < worker->options.partitions; p++)
         if (worker->tasks[p])
             count_task(worker->tasks[p], state);

@@ -269,8 +269,13 @@ flow_tick(void *context, struct hp_worker *worker, int64_t now_ms, struct hp_err
     struct hp_task *task = hp_worker_task(worker, 0);
     struct hp_flow_task *own = task ? hp_task_user(task) : NULL;
 
+    struct hp_worker_state state;
+
     (void)context;
-    return own && own->solver ? hp_solver_step(own->solver, now_ms, error) : HP_OK;
+    if (!own || !own->solver)
+        return HP_OK;
+    hp_worker_state(worker, &state);
+    return hp_solver_step(own->solver, state.busy, now_ms, error);
 }
 
 static void

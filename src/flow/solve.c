@@ -431,20 +431,22 @@ solve_stale(struct hp_solver *solver, int *room, struct hp_error *error)
     return status;
 }
 
-/* Who comes back soon has records to process, and they wait for this slice. */
+/* Who comes back soon has records to process, and they wait for this slice. An eager solver is
+ * to end with all there is: what it solves before the last row came it solves again. */
 static int
-slice_items(const struct hp_solver *solver, int64_t now_ms)
+slice_items(const struct hp_solver *solver, bool occupied, int64_t now_ms)
 {
     int64_t since_ms = now_ms - solver->stepped_ms;
 
-    return solver->options.eager || since_ms < 0 || since_ms >= QUIET_MS ? SLICE_ITEMS
-                                                                         : SLICE_BUSY;
+    if (solver->options.eager)
+        return occupied ? 1 : SLICE_ITEMS;
+    return occupied || (since_ms >= 0 && since_ms < QUIET_MS) ? SLICE_BUSY : SLICE_ITEMS;
 }
 
 static enum hp_status
-solve_slice(struct hp_solver *solver, int64_t now_ms, struct hp_error *error)
+solve_slice(struct hp_solver *solver, bool occupied, int64_t now_ms, struct hp_error *error)
 {
-    int room = slice_items(solver, now_ms);
+    int room = slice_items(solver, occupied, now_ms);
     enum hp_status status;
 
     hp_weigher_look(solver->weigher);
@@ -646,13 +648,13 @@ busy(const struct hp_solver *solver)
 }
 
 static enum hp_status
-follow(struct hp_solver *solver, int64_t now_ms, struct hp_error *error)
+follow(struct hp_solver *solver, bool occupied, int64_t now_ms, struct hp_error *error)
 {
     enum hp_status status = hp_view_step(solver->rows, 0, error);
 
     if (status || !hp_view_ready(solver->rows))
         return status;
-    status = solve_slice(solver, now_ms, error);
+    status = solve_slice(solver, occupied, now_ms, error);
     solver->stepped_ms = now_ms;
     if (status || busy(solver) || !worth_an_epoch(solver))
         return status;
@@ -679,7 +681,7 @@ start_over(struct hp_solver *solver, enum hp_status status, int64_t now_ms,
 }
 
 enum hp_status
-hp_solver_step(struct hp_solver *solver, int64_t now_ms, struct hp_error *error)
+hp_solver_step(struct hp_solver *solver, bool occupied, int64_t now_ms, struct hp_error *error)
 {
     struct hp_error own = {0};
     enum hp_status status = HP_OK;
@@ -689,7 +691,7 @@ hp_solver_step(struct hp_solver *solver, int64_t now_ms, struct hp_error *error)
     switch (solver->state) {
     case CLOSED: status = open_solver(solver, &own); break;
     case RECALLING: status = recall(solver, &own); break;
-    case FOLLOWING: status = follow(solver, now_ms, &own); break;
+    case FOLLOWING: status = follow(solver, occupied, now_ms, &own); break;
     }
     if (status == HP_FATAL || status == HP_STOP || status == HP_USAGE) {
         if (error)

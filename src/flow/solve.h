@@ -45,12 +45,12 @@ struct hp_solver *hp_solver_new(const struct hp_solver_options *options);
 void hp_solver_free(struct hp_solver *solver); /* NULL is fine */
 
 /*
- * A bounded slice of work. What fails in passing is tried again later, from reading on; a
- * fenced producer waits and reads again as well. Only HP_FATAL, HP_STOP and
- * HP_USAGE (no such topic) come out.
+ * A bounded slice of work; a small one when the worker is `occupied` otherwise. What fails in
+ * passing is tried again later, from reading on; a fenced producer waits and reads again as
+ * well. Only HP_FATAL, HP_STOP and HP_USAGE (no such topic) come out.
  */
 HP_MUST_CHECK enum hp_status hp_solver_step(
-    struct hp_solver *solver, int64_t now_ms, struct hp_error *error);
+    struct hp_solver *solver, bool occupied, int64_t now_ms, struct hp_error *error);
 
 /* Everything in the rows topic, up to its end now, is in the published model; an eager solver
  * has settled as well. Asks the broker. */

@@ -497,7 +497,7 @@ publish_model(const struct shop *shop, const struct learnt *learnt, int64_t min_
         .eager = true,
         .weights = &weights});
     for (int64_t now = 0; !hp_solver_idle(solver); now += 1000)
-        must(hp_solver_step(solver, now, &error), &error);
+        must(hp_solver_step(solver, false, now, &error), &error);
     hp_solver_free(solver);
     model->snapshot = hp_model_view_acquire(model->view);
     while (hp_model_snapshot_epoch(model->snapshot) == 0) {

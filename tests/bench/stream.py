@@ -514,7 +514,7 @@ def requests_meanwhile(bench, application, listener, label, until, rate=20):
 def fanout(bench, users):
     folder = os.path.join(bench.work, "fanout")
     fanout_events(folder, users)
-    application = Application(bench, "fanout", [])
+    application = Application(bench, "fanout", [f"group.instance.id=fanout-{os.getpid()}"])
     application.feed("catalogue", event_file(folder, "catalogue"))
     application.feed("orders", event_file(folder, "orders"))
     application.feed("preferences", event_file(folder, "preferences"))

@@ -498,7 +498,7 @@ tick(void *context, struct hp_worker *worker, int64_t now_ms, struct hp_error *e
     struct hp_solver *solver = solver_of(worker);
 
     (void)context;
-    return solver ? hp_solver_step(solver, now_ms, error) : HP_OK;
+    return solver ? hp_solver_step(solver, false, now_ms, error) : HP_OK;
 }
 
 /* ---- the world --------------------------------------------------------------------------- */

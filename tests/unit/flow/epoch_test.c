@@ -118,7 +118,7 @@ turn(struct world *world, int turns)
     for (int i = 0; i < turns; i++) {
         struct hp_error error = {0};
 
-        if (world->solver && hp_solver_step(world->solver, world->now_ms, &error))
+        if (world->solver && hp_solver_step(world->solver, false, world->now_ms, &error))
             fail_msg("solver: %s", error.text);
         if (hp_model_view_step(world->view, 0, &error))
             fail_msg("view: %s", error.text);
@@ -252,7 +252,7 @@ the_newer_solver_fences_the_older(void **state)
     for (int i = 0; i < 30; i++) {
         struct hp_error error;
 
-        assert_int_equal(hp_solver_step(older, world->now_ms, &error), HP_OK);
+        assert_int_equal(hp_solver_step(older, false, world->now_ms, &error), HP_OK);
         turn(world, 1);
     }
     hp_solver_free(older);
