@@ -22,11 +22,11 @@
  *  4. Tabu (tabu.c) from the best fill: adds, drops and exchanges. Window and capacities are
  *     soft, missing minima are rewarded, maxima and families always hold.
  *  5. Recentre. The core again, with worth as seen from the best box: what its members add.
- *  6. Runs from elsewhere until twelve in a row find nothing better: two from a strong pair
+ *  6. Runs from elsewhere until fourteen in a row find nothing better: two from a strong pair
  *     the best box does not hold, filled up; one from the best box with an item forbidden; and
  *     so on. This is what finds boxes more than one exchange away; without it the mean gap is
  *     five times as large. Narrow windows and capacities get more steps, and so does a box that
- *     was hard to find; where runs keep finding, twelve grows by three each time, and from the
+ *     was hard to find; where runs keep finding, fourteen grows by three each time, and from the
  *     fourth find on every slot gets a centre of its own.
  *
  * Most runs end up where another one was before them: of all moves, four in ten (six in ten of

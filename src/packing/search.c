@@ -16,7 +16,7 @@
 #define SEED_PATIENCE 12
 #define BAN_STEPS     16
 #define BAN_PATIENCE  10
-#define RUNS_IDLE     12 /* runs in a row without a better box end a slot, */
+#define RUNS_IDLE     14 /* runs in a row without a better box end a slot, */
 #define RUNS_MORE     3  /* and so many more for each that found one */
 #define RUGGED        4  /* so many better boxes, and slots no longer share a centre */
 #define SCALE_HARD    4
