@@ -301,12 +301,11 @@ rank(const struct needy *needy, uint32_t from)
     return low;
 }
 
-/* Least price of `need` more units of the row from `from` on; -1: there are not so many. */
+/* Least price of `need` more units of the row from the `first` on; -1: there are not so many.
+ */
 static int64_t
-least(const struct dive *dive, const struct needy *needy, uint32_t from, uint32_t need)
+least_of(const struct dive *dive, const struct needy *needy, uint32_t first, uint32_t need)
 {
-    uint32_t first = rank(needy, from);
-
     if (needy->count - first < need)
         return -1;
     if (dive->window)
@@ -314,30 +313,53 @@ least(const struct dive *dive, const struct needy *needy, uint32_t from, uint32_
     return needy->sums[first + need] - needy->sums[first];
 }
 
-/* Least price that fills the categories' needs and then the count; -1: impossible. */
 static int64_t
-nested_bound(const struct dive *dive, uint32_t from)
+least(const struct dive *dive, const struct needy *needy, uint32_t from, uint32_t need)
+{
+    return least_of(dive, needy, rank(needy, from), need);
+}
+
+/* Price of the first units of the list from `from` on, as many or all. */
+static int64_t
+price_of_next(const struct dive *dive, uint32_t from, int64_t count)
+{
+    uint32_t left = dive->unit_count - from;
+
+    return dive->sums[from + (count < left ? (uint32_t)count : left)] - dive->sums[from];
+}
+
+/* Least price that fills the categories' needs and then the count; -1: impossible. `most`, of a
+ * window: the most that a box may cost that fills them. */
+static int64_t
+nested_bound(const struct dive *dive, uint32_t from, int64_t *most)
 {
     const struct hp_problem *problem = dive->problem;
+    int64_t room = problem->row_max[0] - dive->row[0];
     int64_t needs = 0;
     int64_t bound = 0;
     int64_t whole;
 
+    *most = 0;
+
     for (uint32_t k = 1; k < dive->category_needs; k++) {
         const struct needy *needy = &dive->needy[k];
         int32_t need = problem->row_min[needy->row] - dive->row[needy->row];
+        uint32_t first;
         int64_t price;
 
         if (need <= 0)
             continue;
-        price = least(dive, needy, from, (uint32_t)need);
+        first = rank(needy, from);
+        price = least_of(dive, needy, first, (uint32_t)need);
         if (price < 0)
             return -1;
         bound += price;
+        *most += needy->sums[first + (uint32_t)need] - needy->sums[first];
         needs += need;
     }
-    if (needs > problem->row_max[0] - dive->row[0])
+    if (needs > room)
         return -1;
+    *most += price_of_next(dive, from, room - needs);
     needs = problem->row_min[0] - dive->row[0] - needs;
     if (needs > 0 && from < dive->unit_count) {
         uint32_t cheapest = dive->window ? dive->unit_count - 1 : from;
@@ -383,9 +405,12 @@ static bool
 promising(const struct dive *dive, uint32_t from)
 {
     const struct hp_problem *problem = dive->problem;
-    int64_t bound = nested_bound(dive, from);
+    int64_t most;
+    int64_t bound = nested_bound(dive, from, &most);
 
     if (bound < 0 || dive->cost + bound > dive->limit)
+        return false;
+    if (dive->window && dive->cost + most < dive->low)
         return false;
     for (uint32_t k = dive->category_needs; k < dive->needy_count; k++) {
         const struct needy *needy = &dive->needy[k];
@@ -400,14 +425,9 @@ promising(const struct dive *dive, uint32_t from)
     for (size_t r = 0; r < problem->instance->resource_count; r++)
         if (!light(dive, r))
             return false;
-    if (dive->window) {
-        uint32_t room = (uint32_t)(problem->row_max[0] - dive->row[0]);
-        uint32_t last = dive->unit_count - from < room ? dive->unit_count : from + room;
-
-        if (dive->cost + dive->sums[last] - dive->sums[from] < dive->low)
-            return false;
-    }
-    return true;
+    return !dive->window ||
+           dive->cost + price_of_next(dive, from, problem->row_max[0] - dive->row[0]) >=
+               dive->low;
 }
 
 static bool
@@ -517,13 +537,14 @@ hp_cheapest_find(
 {
     struct dive *dive = HP_ARENA_NEW(problem->arena, struct dive);
     int64_t bound;
+    int64_t most;
 
     box->count = 0;
     *cost = -1;
     if (!rows_agree(problem))
         return HP_VERDICT_IMPOSSIBLE;
     prepare(dive, problem, steps, false);
-    bound = nested_bound(dive, 0);
+    bound = nested_bound(dive, 0, &most);
     if (bound < 0)
         return HP_VERDICT_IMPOSSIBLE;
     for (int round = 0; round < 4 && !dive->found && !dive->dry; round++) {
