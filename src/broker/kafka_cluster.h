@@ -103,7 +103,7 @@ struct hp_kafka_watch {
 };
 
 void hp_kafka_watch(struct hp_kafka_watch *watch, struct hp_cluster *cluster,
-    const struct hp_member_options *options, rd_kafka_t *client);
+    const struct hp_member_options *options);
 void hp_kafka_watch_end(struct hp_kafka_watch *watch);
 
 const rd_kafka_consumer_group_metadata_t *hp_kafka_member_metadata(

@@ -417,7 +417,7 @@ hp_kafka_member_poll(
 {
     enum hp_status status;
 
-    hp_kafka_watch(&member->watch, member->cluster, &member->options, member->cursors.client);
+    hp_kafka_watch(&member->watch, member->cluster, &member->options);
     status = hp_kafka_cursors_poll(&member->cursors, timeout_ms, poll, error);
     if (status || poll->kind != HP_POLL_NOTHING)
         return status;

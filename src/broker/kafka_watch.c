@@ -9,7 +9,10 @@
  * has given away. When something is missing twice in a row, a guest without a static name joins
  * and leaves again, and the rounds that this calls give the partition to somebody.
  *
- * Thread: the member's. A look costs one request to each broker.
+ * Thread: the member's, which waits for the answers. So the cluster's client asks, not the
+ * member's: a broker answers a connection's requests in turn, and there each would wait behind
+ * a fetch that waits for records. A look costs some milliseconds and one request to each
+ * broker.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -136,7 +139,7 @@ attend(struct hp_kafka_watch *watch, int64_t now_ms)
 
 void
 hp_kafka_watch(struct hp_kafka_watch *watch, struct hp_cluster *cluster,
-    const struct hp_member_options *options, rd_kafka_t *client)
+    const struct hp_member_options *options)
 {
     int64_t now_ms = hp_kafka_now_ms();
     bool before = watch->missing;
@@ -146,7 +149,7 @@ hp_kafka_watch(struct hp_kafka_watch *watch, struct hp_cluster *cluster,
     if (watch->guest) {
         attend(watch, now_ms);
     } else if (now_ms >= watch->next_ms) {
-        watch->missing = watch->next_ms && is_missing(client, options);
+        watch->missing = watch->next_ms && is_missing(cluster->admin, options);
         if (before && watch->missing)
             invite(watch, cluster, options, now_ms);
         watch->missing &= !before;
