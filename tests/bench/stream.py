@@ -272,6 +272,8 @@ def latency(bench, rates, seconds):
     sender = Sender(bench, application.topic("orders"))
     rng = random.Random(2)
     time.sleep(8)
+    sender.send("first", order_value("first", "first", ["item-00001"], int(time.time() * 1000)))
+    sender.producer.flush(30)  # else the first half second comes as one burst
     for rate in rates:
         sent = set()
         since = time.time()
