@@ -268,7 +268,6 @@ flow_tick(void *context, struct hp_worker *worker, int64_t now_ms, struct hp_err
 {
     struct hp_task *task = hp_worker_task(worker, 0);
     struct hp_flow_task *own = task ? hp_task_user(task) : NULL;
-
     struct hp_worker_state state;
 
     (void)context;

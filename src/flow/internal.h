@@ -31,7 +31,6 @@ struct hp_flow {
     struct hp_metric *rows_gauge;
 };
 
-/* What a task remembers outside its stores; rebuilt when it opens. */
 #define HP_QUEUE_FLOOR_BYTES 48
 
 /* The beginning of a key before which a queue is empty: an iterator from there need not pass
@@ -41,6 +40,7 @@ struct hp_queue_floor {
     size_t size;
 };
 
+/* What a task remembers outside its stores; rebuilt when it opens. */
 struct hp_flow_task {
     int64_t catalogue_done[HP_CATALOGUE_PARTITIONS_MAX]; /* changes before it are walked */
     uint64_t generation;                                 /* of the snapshot last looked at */

@@ -328,18 +328,17 @@ price_of_next(const struct dive *dive, uint32_t from, int64_t count)
     return dive->sums[from + (count < left ? (uint32_t)count : left)] - dive->sums[from];
 }
 
-/* Least price that fills the categories' needs and then the count; -1: impossible. `most`, of a
- * window: the most that a box may cost that fills them. */
+/* Least price that fills the categories' needs and then the count; -1: impossible, or the most
+ * that what fills them may cost leaves a box below its window. */
 static int64_t
-nested_bound(const struct dive *dive, uint32_t from, int64_t *most)
+nested_bound(const struct dive *dive, uint32_t from)
 {
     const struct hp_problem *problem = dive->problem;
     int64_t room = problem->row_max[0] - dive->row[0];
     int64_t needs = 0;
     int64_t bound = 0;
+    int64_t most = 0;
     int64_t whole;
-
-    *most = 0;
 
     for (uint32_t k = 1; k < dive->category_needs; k++) {
         const struct needy *needy = &dive->needy[k];
@@ -354,12 +353,13 @@ nested_bound(const struct dive *dive, uint32_t from, int64_t *most)
         if (price < 0)
             return -1;
         bound += price;
-        *most += needy->sums[first + (uint32_t)need] - needy->sums[first];
+        most += needy->sums[first + (uint32_t)need] - needy->sums[first];
         needs += need;
     }
     if (needs > room)
         return -1;
-    *most += price_of_next(dive, from, room - needs);
+    if (dive->window && dive->cost + most + price_of_next(dive, from, room - needs) < dive->low)
+        return -1;
     needs = problem->row_min[0] - dive->row[0] - needs;
     if (needs > 0 && from < dive->unit_count) {
         uint32_t cheapest = dive->window ? dive->unit_count - 1 : from;
@@ -405,12 +405,9 @@ static bool
 promising(const struct dive *dive, uint32_t from)
 {
     const struct hp_problem *problem = dive->problem;
-    int64_t most;
-    int64_t bound = nested_bound(dive, from, &most);
+    int64_t bound = nested_bound(dive, from);
 
     if (bound < 0 || dive->cost + bound > dive->limit)
-        return false;
-    if (dive->window && dive->cost + most < dive->low)
         return false;
     for (uint32_t k = dive->category_needs; k < dive->needy_count; k++) {
         const struct needy *needy = &dive->needy[k];
@@ -537,14 +534,13 @@ hp_cheapest_find(
 {
     struct dive *dive = HP_ARENA_NEW(problem->arena, struct dive);
     int64_t bound;
-    int64_t most;
 
     box->count = 0;
     *cost = -1;
     if (!rows_agree(problem))
         return HP_VERDICT_IMPOSSIBLE;
     prepare(dive, problem, steps, false);
-    bound = nested_bound(dive, 0, &most);
+    bound = nested_bound(dive, 0);
     if (bound < 0)
         return HP_VERDICT_IMPOSSIBLE;
     for (int round = 0; round < 4 && !dive->found && !dive->dry; round++) {

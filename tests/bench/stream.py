@@ -6,7 +6,8 @@
 
 Seven parts, each in an application of its own:
 
-  dense    Online Retail (some 15 lines an order, few users): orders read from a backlog, exactly once, boxes for all
+  dense    Online Retail, cut to 5 lines an order unless --retail names it whole: orders read from a backlog,
+           exactly once, boxes for all
   sparse   10,000 items, 200,000 users, 5 lines an order: the same
   latency  orders at 50 a second and at RATE: from the broker's append to the box at a read-committed reader
   race     an allergen to avoid, a request 1 ms later, TIMES times: boxes that hold it
@@ -516,7 +517,7 @@ def requests_meanwhile(bench, application, listener, label, until, rate=20):
 def fanout(bench, users):
     folder = os.path.join(bench.work, "fanout")
     fanout_events(folder, users)
-    application = Application(bench, "fanout", [f"group.instance.id=fanout-{os.getpid()}"])
+    application = Application(bench, "fanout", [])
     application.feed("catalogue", event_file(folder, "catalogue"))
     application.feed("orders", event_file(folder, "orders"))
     application.feed("preferences", event_file(folder, "preferences"))
