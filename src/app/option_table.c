@@ -318,7 +318,7 @@ const struct hp_option_row hp_option_rows[] = {
         .min = 0,
         .max = SECONDS(10),
         .comment =
-            "A drained worker commits at once, but not sooner than this after the last."},
+            "A drained worker commits at once, but this long after the last commit began."},
     {.key = "batch.records",
         .kind = HP_OPTION_NUMBER,
         .offset = FIELD(batch_records),

@@ -38,6 +38,7 @@ enum hp_bug {
     HP_BUG_OLD_COPY,            /* a copy older than the tombstones is believed */
     HP_BUG_REVISION_LOST,       /* a revision is used but not kept */
     HP_BUG_BLOCKS_KEPT,         /* co-counts in memory survive an abort */
+    HP_BUG_SENT_EARLY,          /* a task's part is sent before what it emits */
     HP_BUG_COUNT
 };
 

@@ -79,6 +79,8 @@ struct hp_task {
     bool moved;          /* END moved a position since the last commit */
     bool force;          /* positions are to be committed, moved or not */
     bool more;           /* emit wants to be called again */
+    bool took;           /* records since it last emitted */
+    bool sent;           /* its part of the transaction is, and is closed */
     bool rebuild;        /* the local range is not to be trusted */
     int failures;        /* mismatches and corruptions in a row */
     int64_t retry_at_ms; /* WAITING: not before */
@@ -143,10 +145,11 @@ struct hp_worker {
     bool doubt;         /* the last commit's outcome is unknown */
     bool drained;       /* the last poll had nothing */
     bool cut;           /* the round ended before its queues did */
+    bool closing;       /* the round ends in a commit */
     int32_t first_task; /* which task begins a round */
     bool ending;        /* hp_worker_free() */
     int64_t begun_ms;   /* when the first record of the transaction was taken */
-    int64_t commit_ms;  /* the last commit */
+    int64_t commit_ms;  /* when the last commit began */
     int64_t recheck_ms; /* the last commit of all positions */
     int64_t retry_at_ms;
     int64_t retry_delay_ms;
@@ -214,6 +217,11 @@ bool hp_breaker_note(struct hp_breaker *breaker, bool bad);
 /* ---- txn.c ---- */
 
 HP_MUST_CHECK enum hp_status hp_txn_begin(struct hp_worker *worker, struct hp_error *error);
+/*
+ * Sends what the task adds to the transaction, which nothing may follow but the commit. Early,
+ * so that the broker stores it while the next task is at work; else the commit does it.
+ */
+HP_MUST_CHECK enum hp_status hp_txn_send(struct hp_task *task, struct hp_error *error);
 /* Commits what tasks have open; nothing to do is HP_OK. */
 HP_MUST_CHECK enum hp_status hp_txn_commit(struct hp_worker *worker, struct hp_error *error);
 void hp_txn_abort(struct hp_worker *worker);

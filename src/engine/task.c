@@ -102,6 +102,8 @@ hp_task_rewind(struct hp_task *task)
     task->digest = task->committed_digest;
     task->counts = (struct hp_counts){0};
     task->dirty = false;
+    task->sent = false;
+    task->took = false;
     task->moved = false;
     task->more = false;
 }

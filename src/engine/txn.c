@@ -168,6 +168,32 @@ next_task(struct hp_worker *worker, int32_t *at)
     return NULL;
 }
 
+enum hp_status
+hp_txn_send(struct hp_task *task, struct hp_error *error)
+{
+    enum hp_status status;
+
+    if (!takes_part(task) || task->sent)
+        return HP_OK;
+    status = hp_failpoint("commit-rows", error);
+    if (!status)
+        status = hp_txn_begin(task->worker, error);
+    if (!status)
+        status = find_needless(task, error);
+    if (!status)
+        status = send_rows(task, error);
+    if (!status)
+        status = hp_failpoint("commit-end", error);
+    if (!status)
+        status = send_end(task, error);
+    if (!status)
+        status = hp_failpoint("commit-audit", error);
+    if (!status && (task->dirty || !hp_bug(HP_BUG_AUDIT_MISSING)))
+        status = send_audit(task, error);
+    task->sent = !status;
+    return status;
+}
+
 static enum hp_status
 send_offsets(struct hp_worker *worker, struct hp_error *error)
 {
@@ -191,25 +217,12 @@ send_offsets(struct hp_worker *worker, struct hp_error *error)
 static enum hp_status
 send_all(struct hp_worker *worker, struct hp_error *error)
 {
-    enum hp_status status = hp_txn_begin(worker, error);
+    enum hp_status status = HP_OK;
     struct hp_task *task;
     int32_t at = 0;
 
-    while (!status && (task = next_task(worker, &at))) {
-        status = hp_failpoint("commit-rows", error);
-        if (!status)
-            status = find_needless(task, error);
-        if (!status)
-            status = send_rows(task, error);
-        if (!status)
-            status = hp_failpoint("commit-end", error);
-        if (!status)
-            status = send_end(task, error);
-        if (!status)
-            status = hp_failpoint("commit-audit", error);
-        if (!status && (task->dirty || !hp_bug(HP_BUG_AUDIT_MISSING)))
-            status = send_audit(task, error);
-    }
+    while (!status && (task = next_task(worker, &at)))
+        status = hp_txn_send(task, error);
     if (!status)
         status = hp_failpoint("commit-offsets", error);
     return status ? status : send_offsets(worker, error);
@@ -271,6 +284,7 @@ settle(struct hp_task *task)
     task->committed_digest = task->digest;
     task->counts = (struct hp_counts){0};
     task->dirty = false;
+    task->sent = false;
     task->moved = false;
     task->force = false;
     task->failures = 0;
@@ -358,11 +372,11 @@ count_commit(struct hp_worker *worker, int64_t began_ms)
 {
     worker->begun = false;
     worker->answered = false;
-    worker->commit_ms = hp_worker_now(worker);
+    worker->commit_ms = began_ms;
     worker->retry_delay_ms = 0;
     worker->transactions++;
     hp_metric_add(worker->commits, 1);
-    hp_metric_observe_us(worker->commit_seconds, (worker->commit_ms - began_ms) * 1000);
+    hp_metric_observe_us(worker->commit_seconds, (hp_worker_now(worker) - began_ms) * 1000);
 }
 
 enum hp_status

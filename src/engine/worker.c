@@ -11,11 +11,11 @@
  *       commit        when due
  *
  * Commit rule: what is open is committed when the inputs are drained, `commit_gap_ms` passed
- * since the last commit, and a record was answered or nothing more is to be emitted; or when it
- * is `commit_interval_ms` old, or when an overlay is full. A round is cut at the interval, or
- * at BATCH_MS_MAX whatever the interval, so that nothing waits behind a long backlog. Positions
- * moved by an END alone are committed once the inputs are drained; all positions at the start
- * and hourly, since a group forgets offsets nobody commits.
+ * since the last commit began, and a record was answered or nothing more is to be emitted; or
+ * when it is `commit_interval_ms` old, or when an overlay is full. A round is cut at the
+ * interval, or at BATCH_MS_MAX whatever the interval, so that nothing waits behind a long
+ * backlog. Positions moved by an END alone are committed once the inputs are drained; all
+ * positions at the start and hourly, since a group forgets offsets nobody commits.
  *
  * Any HP_RETRY aborts the transaction of all tasks, since they share it, and parks them until
  * the back-off has passed; then they read again from their committed positions.
@@ -563,6 +563,7 @@ run_record(struct hp_task *task, const struct hp_message *message, struct hp_err
     if (status)
         return status;
     task->dirty = true;
+    task->took = true;
     worker->answered = true;
     task->counts.processed += bad;
     task->counts.dead += bad;
@@ -681,109 +682,7 @@ process_task(struct hp_task *task, struct hp_error *error)
     return status;
 }
 
-static enum hp_status
-emit_task(struct hp_task *task, struct hp_error *error)
-{
-    struct hp_worker *worker = task->worker;
-    const struct hp_application *application = worker->application;
-    struct hp_step *step = &worker->step;
-    enum hp_status status;
-
-    if (!application->emit)
-        return HP_OK;
-    worker->culprit = task;
-    task->more = false;
-    hp_step_begin(step, task);
-    status = application->emit(
-        application->context, step, hp_worker_now(worker), &task->more, error);
-    if (!status)
-        status = hp_step_merge(step, error);
-    else
-        hp_step_drop(step);
-    if (status == HP_BAD_RECORD)
-        error->status = status = HP_FATAL;
-    return status;
-}
-
-static struct hp_task *
-nth_task(const struct hp_worker *worker, int32_t n)
-{
-    struct hp_task *task = worker->tasks[(worker->first_task + n) % worker->options.partitions];
-
-    return task && task->state == HP_TASK_RUNNING ? task : NULL;
-}
-
-/*
- * Each round begins with another task, so that one with a backlog takes nobody's turn. What
- * came in goes first, of all tasks; then they emit, for EMIT_MS or little more, so that a
- * request that comes in meanwhile waits for little. A transaction that is old is committed
- * before the next task joins it: the broker ends those that take too long, and the same work
- * would be too long again.
- */
-static enum hp_status
-run_tasks(struct hp_worker *worker, struct hp_error *error)
-{
-    int64_t began_ms;
-    enum hp_status status = HP_OK;
-    struct hp_task *task;
-    bool late = false;
-
-    worker->cut = false;
-    worker->first_task = (worker->first_task + 1) % worker->options.partitions;
-    for (int32_t i = 0; i < worker->options.partitions && !status && !worker->cut; i++) {
-        if ((task = nth_task(worker, i)) == NULL)
-            continue;
-        status = process_task(task, error);
-        worker->cut |= must_cut(worker, task, hp_worker_now(worker));
-    }
-    began_ms = hp_worker_now(worker);
-    for (int32_t i = 0; i < worker->options.partitions && !status; i++) {
-        if ((task = nth_task(worker, i)) == NULL)
-            continue;
-        if (late) {
-            task->more = worker->application->emit != NULL; /* in one of the next rounds */
-            continue;
-        }
-        status = emit_task(task, error);
-        hp_metric_set(task->lag_metric, hp_task_lag(task));
-        worker->cut |= must_cut(worker, task, hp_worker_now(worker));
-        late = worker->cut || hp_worker_now(worker) - began_ms >= EMIT_MS;
-    }
-    return status;
-}
-
-/* ---- restoring ---- */
-
-static bool
-wants_restore(const struct hp_task *task, int64_t now_ms)
-{
-    if (!task)
-        return false;
-    return task->state == HP_TASK_RESTORING ||
-           (task->state == HP_TASK_WAITING && now_ms >= task->retry_at_ms);
-}
-
-static enum hp_status
-restore_tasks(struct hp_worker *worker, int timeout_ms, struct hp_error *error)
-{
-    enum hp_status status = HP_OK;
-    int64_t now_ms = hp_worker_now(worker);
-    int budget = RESTORES_AT_ONCE;
-
-    for (int pass = 0; pass < 2; pass++) /* first those that began */
-        for (int32_t p = 0; p < worker->options.partitions && !status && budget > 0; p++) {
-            struct hp_task *task = worker->tasks[p];
-
-            if (!wants_restore(task, now_ms) || (task->state == HP_TASK_RESTORING) == pass)
-                continue;
-            status = hp_restore_step(task, timeout_ms, error);
-            timeout_ms = 0;
-            budget--;
-        }
-    return status;
-}
-
-/* ---- committing ---- */
+/* ---- when to commit ---- */
 
 struct survey {
     bool running;  /* a task runs */
@@ -852,6 +751,123 @@ commit_due(const struct hp_worker *worker, const struct survey *survey)
            now_ms - worker->commit_ms >= worker->options.commit_interval_ms;
 }
 
+/* ---- emitting ---- */
+
+static enum hp_status
+emit_task(struct hp_task *task, struct hp_error *error)
+{
+    struct hp_worker *worker = task->worker;
+    const struct hp_application *application = worker->application;
+    struct hp_step *step = &worker->step;
+    enum hp_status status;
+
+    if (!application->emit)
+        return HP_OK;
+    worker->culprit = task;
+    task->more = false;
+    task->took = false;
+    hp_step_begin(step, task);
+    status = application->emit(
+        application->context, step, hp_worker_now(worker), &task->more, error);
+    if (!status)
+        status = hp_step_merge(step, error);
+    else
+        hp_step_drop(step);
+    if (status == HP_BAD_RECORD)
+        error->status = status = HP_FATAL;
+    return status;
+}
+
+static struct hp_task *
+nth_task(const struct hp_worker *worker, int32_t n)
+{
+    struct hp_task *task = worker->tasks[(worker->first_task + n) % worker->options.partitions];
+
+    return task && task->state == HP_TASK_RUNNING ? task : NULL;
+}
+
+/*
+ * Each round begins with another task, so that one with a backlog takes nobody's turn. What
+ * came in goes first, of all tasks; then they emit: those with nothing new for EMIT_MS or
+ * little more, so that a request that comes in meanwhile waits for little. A transaction that
+ * is old is committed before the next task joins it: the broker ends those that take too long,
+ * and the same work would be too long again. Once it is known that the round ends in a commit,
+ * a task's part is sent when it has emitted, and the broker stores it beside the next task.
+ */
+static enum hp_status
+run_tasks(struct hp_worker *worker, struct hp_error *error)
+{
+    enum hp_status status = HP_OK;
+    struct hp_task *task;
+    struct survey survey;
+    int64_t began_ms;
+    bool late = false;
+
+    worker->cut = false;
+    worker->first_task = (worker->first_task + 1) % worker->options.partitions;
+    for (int32_t i = 0; i < worker->options.partitions && !status && !worker->cut; i++) {
+        if ((task = nth_task(worker, i)) == NULL)
+            continue;
+        status = process_task(task, error);
+        worker->cut |= must_cut(worker, task, hp_worker_now(worker));
+    }
+    began_ms = hp_worker_now(worker);
+    survey = survey_worker(worker);
+    worker->closing = false;
+    for (int32_t i = 0; i < worker->options.partitions && !status; i++) {
+        if ((task = nth_task(worker, i)) == NULL)
+            continue;
+        if (late && (worker->cut || !task->took)) {
+            task->more = worker->application->emit != NULL; /* in one of the next rounds */
+            continue;
+        }
+        if (worker->closing && hp_bug(HP_BUG_SENT_EARLY))
+            status = hp_txn_send(task, error);
+        if (!status)
+            status = emit_task(task, error);
+        worker->closing |= commit_due(worker, &survey);
+        if (!status && worker->closing)
+            status = hp_txn_send(task, error);
+        hp_metric_set(task->lag_metric, hp_task_lag(task));
+        worker->cut |= must_cut(worker, task, hp_worker_now(worker));
+        late = worker->cut || hp_worker_now(worker) - began_ms >= EMIT_MS;
+    }
+    return status;
+}
+
+/* ---- restoring ---- */
+
+static bool
+wants_restore(const struct hp_task *task, int64_t now_ms)
+{
+    if (!task)
+        return false;
+    return task->state == HP_TASK_RESTORING ||
+           (task->state == HP_TASK_WAITING && now_ms >= task->retry_at_ms);
+}
+
+static enum hp_status
+restore_tasks(struct hp_worker *worker, int timeout_ms, struct hp_error *error)
+{
+    enum hp_status status = HP_OK;
+    int64_t now_ms = hp_worker_now(worker);
+    int budget = RESTORES_AT_ONCE;
+
+    for (int pass = 0; pass < 2; pass++) /* first those that began */
+        for (int32_t p = 0; p < worker->options.partitions && !status && budget > 0; p++) {
+            struct hp_task *task = worker->tasks[p];
+
+            if (!wants_restore(task, now_ms) || (task->state == HP_TASK_RESTORING) == pass)
+                continue;
+            status = hp_restore_step(task, timeout_ms, error);
+            timeout_ms = 0;
+            budget--;
+        }
+    return status;
+}
+
+/* ---- committing ---- */
+
 static enum hp_status
 recheck(struct hp_worker *worker, struct hp_error *error)
 {
@@ -872,9 +888,9 @@ commit_if_due(struct hp_worker *worker, struct hp_error *error)
     struct survey survey = survey_worker(worker);
     enum hp_status status = recheck(worker, error);
 
-    if (status)
-        return status;
-    return commit_due(worker, &survey) ? hp_txn_commit(worker, error) : HP_OK;
+    if (!status && (worker->closing || commit_due(worker, &survey)))
+        status = hp_txn_commit(worker, error);
+    return status;
 }
 
 /* ---- a turn ---- */
