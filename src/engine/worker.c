@@ -788,11 +788,12 @@ nth_task(const struct hp_worker *worker, int32_t n)
 
 /*
  * Each round begins with another task, so that one with a backlog takes nobody's turn. What
- * came in goes first, of all tasks; then they emit: those with nothing new for EMIT_MS or
- * little more, so that a request that comes in meanwhile waits for little. A transaction that
- * is old is committed before the next task joins it: the broker ends those that take too long,
- * and the same work would be too long again. Once it is known that the round ends in a commit,
- * a task's part is sent when it has emitted, and the broker stores it beside the next task.
+ * came in goes first, of all tasks; then they emit: those that took records, and others for
+ * EMIT_MS or little more, so that a request that comes in meanwhile waits for little; only one
+ * of those when something was answered and waits for its commit. A transaction that is old is
+ * committed before the next task joins it: the broker ends those that take too long, and the
+ * same work would be too long again. Once it is known that the round ends in a commit, a task's
+ * part is sent when it has emitted, and the broker stores it beside the next task.
  */
 static enum hp_status
 run_tasks(struct hp_worker *worker, struct hp_error *error)
@@ -830,7 +831,7 @@ run_tasks(struct hp_worker *worker, struct hp_error *error)
             status = hp_txn_send(task, error);
         hp_metric_set(task->lag_metric, hp_task_lag(task));
         worker->cut |= must_cut(worker, task, hp_worker_now(worker));
-        late = worker->cut || hp_worker_now(worker) - began_ms >= EMIT_MS;
+        late = worker->cut || worker->answered || hp_worker_now(worker) - began_ms >= EMIT_MS;
     }
     return status;
 }

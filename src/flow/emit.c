@@ -10,8 +10,8 @@
 #include "flow/again.h"
 
 #define EXTEND_MS (2 * 86400000LL) /* boxes that end sooner are extended */
-#define STEP_MS   10 /* others go on in the next step: requests wait for this one */
-#define AT_ONCE   8  /* users, between two looks at the clock */
+#define STEP_MS   5 /* others go on in the next step: requests wait for this one */
+#define AT_ONCE   8 /* users, between two looks at the clock */
 
 /* One user's refresh, with everything it needs in hand. */
 struct refresh {
@@ -199,10 +199,13 @@ forget_rest(struct hp_step *step, struct hp_error *error)
 }
 
 /* As many users as records came are looked at however long it takes, so that a batch has its
- * boxes in its own transaction; beyond that a step is short. */
+ * boxes in its own transaction, and no more, so that it is soon committed. When none came, a
+ * step is short. */
 static bool
-in_time(const struct hp_flow *flow, int64_t began_ms)
+goes_on(const struct hp_flow *flow, size_t done, size_t fresh, int64_t began_ms)
 {
+    if (fresh)
+        return done <= fresh;
     return flow->options.clock_ms(flow->options.clock_context) - began_ms < STEP_MS;
 }
 
@@ -240,7 +243,7 @@ hp_flow_emit(struct hp_flow *flow, struct hp_step *step, int64_t now_ms, bool *m
     if (hp_task_lag(hp_step_task(step)) > flow->options.emit_defer_records)
         return HP_OK; /* far behind: standing boxes wait, requests do not */
     offer = hp_offer_acquire(flow->offers);
-    while (!status && left && done < max && (done <= own->fresh || in_time(flow, now_ms)))
+    while (!status && left && done < max && goes_on(flow, done, own->fresh, now_ms))
         status = refresh_some(flow, step, offer, max - done < AT_ONCE ? max - done : AT_ONCE,
             &done, &left, error);
     hp_offer_release(flow->offers, offer);
