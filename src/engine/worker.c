@@ -788,12 +788,14 @@ nth_task(const struct hp_worker *worker, int32_t n)
 
 /*
  * Each round begins with another task, so that one with a backlog takes nobody's turn. What
- * came in goes first, of all tasks; then they emit: those that took records, and others for
- * EMIT_MS or little more, so that a request that comes in meanwhile waits for little; only one
- * of those when something was answered and waits for its commit. A transaction that is old is
- * committed before the next task joins it: the broker ends those that take too long, and the
- * same work would be too long again. Once it is known that the round ends in a commit, a task's
- * part is sent when it has emitted, and the broker stores it beside the next task.
+ * came in goes first, of all tasks; then they emit: those that took the last records there
+ * are, and others for EMIT_MS or little more, so that a request that comes in meanwhile waits
+ * for little; only one of those when something was answered and waits for its commit. With a
+ * backlog of records the others wait, and users of whom more comes get boxes once. A
+ * transaction that is old is committed before the next task joins it: the broker ends those
+ * that take too long, and the same work would be too long again. Once it is known that the
+ * round ends in a commit, a task's part is sent when it has emitted, and the broker stores it
+ * beside the next task.
  */
 static enum hp_status
 run_tasks(struct hp_worker *worker, struct hp_error *error)
@@ -818,7 +820,7 @@ run_tasks(struct hp_worker *worker, struct hp_error *error)
     for (int32_t i = 0; i < worker->options.partitions && !status; i++) {
         if ((task = nth_task(worker, i)) == NULL)
             continue;
-        if (late && (worker->cut || !task->took)) {
+        if (late && (worker->cut || !worker->drained || !task->took)) {
             task->more = worker->application->emit != NULL; /* in one of the next rounds */
             continue;
         }

@@ -27,7 +27,7 @@
  *     so on. This is what finds boxes more than one exchange away; without it the mean gap is
  *     five times as large. Narrow windows and capacities get more steps, and so does a box that
  *     was hard to find; where runs keep finding, fourteen grows by three each time, and from
- * the fourth find on every slot gets a centre of its own.
+ *     the fourth find on every slot gets a centre of its own.
  *
  * Most runs end up where another one was before them: of all moves, four in ten (six in ten of
  * hard slots) led to a box already passed. So digests of the boxes passed are kept, in the
