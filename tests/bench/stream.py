@@ -447,6 +447,59 @@ def fanout_events(folder, users):
                 [dict(items[17], version=2, updated_at=START_MS + 86400000, allergens=["milk"])])
 
 
+def quiet_events(folder, shown, stocks):
+    """A bit of everything, and events that must not move a single box."""
+    rng = random.Random(4)
+    os.makedirs(folder, exist_ok=True)
+    items = [{"item_id": f"item-{i:04d}", "version": 1, "updated_at": START_MS, "name": f"Item {i}",
+              "category": f"category {i % 20}", "price_minor": rng.randrange(5000, 60000, 100),
+              "allergens": rng.choice([[], ["peanut"]]), "max_per_box": 2, "stock": 1000} for i in range(2000)]
+    kinds = ("LIKED", "DISLIKED", "REMOVED", "RATED", "OPENED", "ADDED", "ACCEPTED", "REJECTED")
+    user = lambda: f"user-{rng.randrange(5000):04d}"
+    item = lambda: items[int(2000 * rng.random() ** 2)]["item_id"]
+    write_lines(os.path.join(folder, "catalogue.jsonl"), items)
+    write_lines(os.path.join(folder, "orders.jsonl"), (
+        {"order_id": f"o{i}", "user_id": user(), "ordered_at": START_MS + i * 20000,
+         "lines": [{"item_id": n, "quantity": 1, "unit_price_minor": 9900} for n in sorted({item() for _ in range(5)})]}
+        for i in range(20000)))
+    write_lines(os.path.join(folder, "feedback.jsonl"), (
+        {"feedback_id": f"f{i}", "user_id": user(), "at": START_MS + i * 20000, "kind": kinds[i % len(kinds)],
+         "item_id": item(), "rating": 5.0 if i % 3 else 1.0, "box_id": "b" + "a" * 16} for i in range(20000)))
+    write_lines(os.path.join(folder, "preferences.jsonl"), (
+        {"user_id": f"user-{i:04d}", "version": 1, "updated_at": START_MS, "budget_max_minor": rng.randrange(80000, 300000, 5000),
+         "avoid_allergens": rng.choice([[], ["peanut"]])} for i in range(2000)))
+    write_lines(os.path.join(folder, "box-requests.jsonl"), (
+        {"request_id": f"r{i}", "user_id": user(), "requested_at": START_MS + i} for i in range(2000)))
+    write_lines(os.path.join(folder, "shown.jsonl"), (
+        {"feedback_id": f"s{i}", "user_id": user(), "at": START_MS + i * 4000, "kind": "SHOWN", "item_id": item(),
+         "box_id": "b" + "a" * 16} for i in range(shown)))
+    write_lines(os.path.join(folder, "stock.jsonl"), (
+        dict(items[i % 2000], version=2 + i // 2000, updated_at=START_MS + 86400000 + i, stock=rng.randrange(10, 2000))
+        for i in range(stocks)))
+
+
+def quiet(bench, shown=100000, stocks=10000):
+    folder = os.path.join(bench.work, "quiet")
+    quiet_events(folder, shown, stocks)
+    application = Application(bench, "quiet", [])
+    every = [(name, event_file(folder, name)) for name in
+             ("catalogue", "orders", "feedback", "preferences", "box-requests")]
+    sent = [0, 0]
+
+    def run(label, feeds):
+        for name, path in feeds:
+            application.feed(name, path)
+        application.run_to_end()
+        now = [count_records(bench, application.topic(name)) for name in ("box-recommendations", "box-answers")]
+        events = sum(count_lines(path) for _, path in feeds)
+        bench.row("quiet", f"{label}, {events}: boxes, answers", f"{now[0] - sent[0]}, {now[1] - sent[1]}")
+        sent[:] = now
+    run("everything once", every)
+    run("everything again", every)
+    run("SHOWN", [("feedback", os.path.join(folder, "shown.jsonl"))])
+    run("stock that crosses nothing", [("catalogue", os.path.join(folder, "stock.jsonl"))])
+
+
 def requests_meanwhile(bench, application, listener, label, until, rate=20):
     """Requests at a quiet pace for as long as `until` says no."""
     topic = application.topic("box-requests")
