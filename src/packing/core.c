@@ -218,6 +218,7 @@ map_rows(struct hp_core *core)
 
     collect_rows(core, columns);
     core->row_count = 0;
+    core->share_row = 0;
     core->count_live = false;
     memset(core->rows, 0, core->count * sizeof(*core->rows));
     for (uint32_t row = 0; row < problem->row_count; row++) {
@@ -226,6 +227,7 @@ map_rows(struct hp_core *core)
         if (problem->row_min[row] <= 0 && columns_count(&columns[row]) <= problem->row_max[row])
             continue;
         core->count_live = core->count_live || row == 0;
+        core->share_row += row < problem->share_row;
         core->row_min[live] = problem->row_min[row];
         core->row_max[live] = problem->row_max[row];
         core->row_columns[live] = columns[row];
@@ -235,6 +237,8 @@ map_rows(struct hp_core *core)
         core->row_count++;
     }
     core->row_words = (core->row_count + 63) / 64;
+    memset(core->toll, 0, sizeof(core->toll));
+    core->fill_rate = INT64_MIN;
 }
 
 /* The box with nothing but musts in it. */
@@ -312,7 +316,6 @@ hp_core_build(struct hp_core *core)
         core->coarse_category[j] = (int16_t)core->category[j];
     core->coarse = coarse_for(core);
     core->priced_rate = 0;
-    core->fill_rate = INT64_MIN;
     core->loaded = false;
     core->tied = (struct hp_columns){0};
     map_rows(core);
@@ -534,7 +537,7 @@ price_fill(struct hp_core *core, int64_t rate)
         return;
     core->fill_rate = rate;
     for (uint32_t j = 0; j < core->padded; j++)
-        core->fill_points[j] = hp_core_points(core->price[j], rate);
+        core->fill_points[j] = hp_core_points(core->price[j], rate) + core->toll[j];
 }
 
 void

@@ -115,7 +115,8 @@ struct hp_core {
 
     uint32_t row_count; /* live rows */
     uint32_t row_words;
-    bool count_live; /* the first live row is the count of units */
+    bool count_live;    /* the first live row is the count of units */
+    uint32_t share_row; /* the first live sharing row; row_count: none */
     int32_t row_min[HP_ROWS_MAX];
     int32_t row_max[HP_ROWS_MAX];
     struct hp_rowset rows[HP_CORE_MAX];         /* by column: its live rows */
@@ -134,7 +135,8 @@ struct hp_core {
     int32_t loads[HP_PACK_RESOURCES_MAX][HP_CORE_MAX]; /* of capacities, in points */
     int16_t coarse_loads[HP_PACK_RESOURCES_MAX][HP_CORE_MAX];
     int64_t fill_rate; /* `fill_points` are prices at this rate; INT64_MIN: none */
-    int32_t fill_points[HP_CORE_MAX];
+    int32_t fill_points[HP_CORE_MAX]; /* and tolls */
+    int32_t toll[HP_CORE_MAX]; /* what a column pays for its sharing rows; 0 for new rows */
     struct hp_core_state box;
     struct hp_core_state empty; /* but for musts */
     int32_t weight[HP_CORE_MAX * HP_CORE_MAX];
@@ -294,9 +296,9 @@ struct hp_columns hp_core_needed(const struct hp_core *core);
 /* Capacities hold. */
 bool hp_core_light(const struct hp_core *core);
 
-/* Fills the box up: first what minima need, then while the worth exceeds the price at `rate`.
- * With `load` > 0 an item pays for the capacities it uses as well: `load` points for all of
- * one. `noise`: by column, taken from its worth, or NULL. Minima may stay short. */
+/* Fills the box up: first what minima need, then while the worth exceeds toll and price at
+ * `rate`. With `load` > 0 an item pays for the capacities it uses as well: `load` points for
+ * all of one. `noise`: by column, taken from its worth, or NULL. Minima may stay short. */
 void hp_core_fill(struct hp_core *core, int64_t rate, int64_t load, const int32_t *noise);
 
 /* Empties the box and puts the content in, as far as it is among the columns. */

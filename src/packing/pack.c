@@ -18,16 +18,18 @@
  *     and the cheapest few. Score alone or score per price would be the wrong filter: the first
  *     drops everything cheap, the second everything that could fill the window. Slots with the
  *     same gains and maximum share a core: it is built twice a request, not twice a slot.
- *  3. Fill. Greedy with the pairs seen, at a few rates around the first one.
+ *  3. Fill. Greedy with the pairs seen, at a few rates around the first one; families of
+ * earlier boxes pay a toll for every sharing row they use up (toll.c).
  *  4. Tabu (tabu.c) from the best fill: adds, drops and exchanges. Window and capacities are
  *     soft, missing minima are rewarded, maxima and families always hold.
  *  5. Recentre. The core again, with worth as seen from the best box: what its members add.
- *  6. Runs from elsewhere until fourteen in a row find nothing better: two from a strong pair
- *     the best box does not hold, filled up; one from the best box with an item forbidden; and
- *     so on. This is what finds boxes more than one exchange away; without it the mean gap is
- *     five times as large. Narrow windows and capacities get more steps, and so does a box that
- *     was hard to find; where runs keep finding, fourteen grows by three each time, and from
- *     the fourth find on every slot gets a centre of its own.
+ *  6. Runs from elsewhere until nine in a row find nothing better, thirteen or seventeen where
+ *     one or more sharing rows cost something: two from a strong pair the best box does not
+ *     hold, filled up; one from the best box with an item forbidden; and so on. This is what
+ *     finds boxes more than one exchange away; without it the mean gap is ten times as large.
+ *     Narrow windows and capacities get more steps, and so does a box that was hard to find;
+ *     where runs keep finding, their number grows by three each time, and from the fourth find
+ *     on every slot gets a centre of its own.
  *
  * Most runs end up where another one was before them: of all moves, four in ten (six in ten of
  * hard slots) led to a box already passed. So digests of the boxes passed are kept, in the
@@ -54,12 +56,16 @@
  * (0.07 % better, a third slower); stopping early when the runs end far below the best box
  * (it does not tell easy slots from hard ones); patience counted from the best box of the run
  * itself, fewer runs or shorter ones (the gap follows the number of moves, however they are
- * saved); other shares of bans and pairs, dearer or cheaper money at the start (no difference).
+ * saved); other shares of bans and pairs, dearer or cheaper money at the start (no difference);
+ * a first slot's effort in all slots (the gap of a first box is a twentieth of a fourth one's);
+ * taking three items out of the best box instead of forbidding one (a tenth better and a
+ * twentieth slower); runs only from fills that are near the best box (they find no more);
+ * tighter bounds on exchanges (one pass in twelve saved, less than they cost).
  *
  * Invariants: (1) a box leaves only after hp_content_valid() and the window were asserted;
  * (2) nothing depends on the order of the caller's arrays; (3) every loop counts steps.
  *
- * Cost, one core at about 3 GHz: 0.3 us a move, some 170 moves a box, 100 us a request for the
+ * Cost, one core at about 3 GHz: 0.3 us a move, some 140 moves a box, 80 us a request for the
  * rest; docs/boxes.md has the table of tests/bench/pack_bench. Memory: about 160 KiB of arena a
  * request, most of it one core, and none of it taken while searching.
  */

@@ -3,6 +3,7 @@
 
 #include "base/rng.h"
 #include "packing/small.h"
+#include "packing/toll.h"
 
 #define UNITS_ALL     512 /* up to here every copy is looked at */
 #define CORE_TARGET   96
@@ -16,9 +17,11 @@
 #define SEED_PATIENCE 12
 #define BAN_STEPS     16
 #define BAN_PATIENCE  10
-#define RUNS_IDLE     14 /* runs in a row without a better box end a slot, */
-#define RUNS_MORE     3  /* and so many more for each that found one */
-#define RUGGED        4  /* so many better boxes, and slots no longer share a centre */
+#define RUNS_IDLE     9 /* runs in a row without a better box end a slot, */
+#define RUNS_TOLL     4 /* so many more for each of at most TOLLS_MAX sharing rows that cost, */
+#define TOLLS_MAX     2
+#define RUNS_MORE     3 /* and for each run that found one */
+#define RUGGED        4 /* so many better boxes, and slots no longer share a centre */
 #define SCALE_HARD    4
 #define SLOT_MOVES    1500 /* of improve() in a slot */
 #define ALL_MOVES     7000 /* of all slots; LAST_MOVES in a slot beyond that */
@@ -60,9 +63,9 @@ struct hp_search {
     int64_t average; /* what money is worth on average in the core */
     struct seed seeds[SEEDS_MAX];
     uint32_t seed_count;
-    uint32_t next_seed; /* slots of one core go on where the one before ended */
-    int scale;          /* of all step limits: hard slots get more */
-    int finds;          /* of runs from elsewhere, in all slots */
+    uint32_t tolls; /* sharing rows that cost something */
+    int scale;      /* of all step limits: hard slots get more */
+    int finds;      /* of runs from elsewhere, in all slots */
 };
 
 /* Copies of an item that are looked at: those beyond the repeat gains are worth little, and
@@ -595,7 +598,6 @@ find_seeds(struct hp_search *search)
     const struct hp_core *core = search->core;
 
     search->seed_count = 0;
-    search->next_seed = 0;
     for (uint32_t j = 0; j < core->count; j++)
         for (uint32_t k = core->pair_start[j]; k < core->pair_start[j + 1]; k++) {
             uint32_t other = core->pair_column[k];
@@ -605,8 +607,10 @@ find_seeds(struct hp_search *search)
 
             if (weight <= 0)
                 continue;
-            seed.score = (int64_t)core->base[j] + core->base[other] + 2 * (int64_t)weight -
-                         hp_core_points(core->price[j] + core->price[other], search->core_rate);
+            seed.score =
+                (int64_t)core->base[j] + core->base[other] + 2 * (int64_t)weight -
+                hp_core_points(core->price[j] + core->price[other], search->core_rate) -
+                core->toll[j] - core->toll[other];
             at = search->seed_count < SEEDS_MAX ? search->seed_count++ : SEEDS_MAX;
             if (at == SEEDS_MAX && seed.score <= search->seeds[--at].score)
                 continue;
@@ -692,8 +696,9 @@ start_from(struct hp_search *search, const struct hp_content *box)
 static void
 improve(struct hp_search *search, struct hp_best *best)
 {
-    int idle_max = RUNS_IDLE * (1 + search->scale) / 2;
-    uint32_t seed = search->next_seed;
+    uint32_t tolls = search->tolls < TOLLS_MAX ? search->tolls : TOLLS_MAX;
+    int idle_max = (RUNS_IDLE + RUNS_TOLL * (int)tolls) * (1 + search->scale) / 2;
+    uint32_t seed = 0;
     uint32_t from = 0;
     int idle = 0;
     int64_t moves = search->core->moves;
@@ -714,7 +719,6 @@ improve(struct hp_search *search, struct hp_best *best)
         }
         if (seed >= search->seed_count)
             seed = 0;
-        search->next_seed = seed;
         idle = better ? 0 : idle + 1;
         if (better) {
             start_from(search, &best->box);
@@ -785,6 +789,7 @@ recentre(struct hp_search *search, struct hp_best *best)
 static void
 search_main(struct hp_search *search, struct hp_best *best)
 {
+    search->tolls = hp_toll_find(search->core, search->core_rate);
     search->core_rate = fill_window(search, best);
     search->core->box = search->start;
     run(search, best, MAIN_STEPS, MAIN_PATIENCE, HP_NO_COLUMN);
@@ -848,8 +853,7 @@ hp_search_slot(
     warm = warm && search->finds < RUGGED;
     if (!warm && search->core->count < search->unit_count)
         recentre(search, best);
-    if (!warm)
-        find_seeds(search);
+    find_seeds(search);
     if (search->scale > SCALE_HARD && search->core->moves < ALL_MOVES)
         search_noisy(search, best, charge_rate(search, 0), false);
     improve(search, best);
