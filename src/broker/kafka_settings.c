@@ -42,7 +42,7 @@ static const struct setting_row defaults[] = {
     {M, "heartbeat.interval.ms", "1000"},
     {P, "transaction.timeout.ms", "10000"},
     {P, "retry.backoff.ms", "10"},
-    {P, "linger.ms", "5"},
+    {P, "linger.ms", "1"},
     {P, "batch.size", "65536"},
     {P, "compression.type", "lz4"},
     {P, "message.max.bytes", "16777216"},
