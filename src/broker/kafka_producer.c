@@ -25,6 +25,7 @@
 #include "base/log.h"
 #include "base/metric.h"
 #include "broker/kafka_cluster.h"
+#include "broker/kafka_errand.h"
 
 #include <stdatomic.h>
 
@@ -65,7 +66,8 @@ struct sent {
 struct hp_producer {
     struct hp_broker_object object;
     struct hp_cluster *cluster;
-    char *id; /* transactional.id; NULL: plain */
+    char *id;                 /* transactional.id; NULL: plain */
+    struct hp_errand *errand; /* NULL before the first offsets */
     rd_kafka_t *client;
     struct topic *topics;
     struct watch watch;
@@ -348,6 +350,7 @@ hp_kafka_producer_free(struct hp_producer *producer, bool abandon)
 {
     if (!abandon && producer->begun)
         hp_kafka_abort(producer);
+    hp_errand_free(producer->errand);
     client_close(producer);
     for (size_t i = 0; i < producer->sent_count; i++)
         free(producer->sent[i].topic);
@@ -485,33 +488,32 @@ hp_kafka_offsets(struct hp_producer *producer, struct hp_member *member,
     const struct hp_position *positions, size_t count, struct hp_error *error)
 {
     const rd_kafka_consumer_group_metadata_t *metadata = hp_kafka_member_metadata(member);
-    int64_t deadline_ms = hp_kafka_now_ms() + CALL_MS;
-    rd_kafka_topic_partition_list_t *list;
     rd_kafka_error_t *failure;
 
     HP_ASSERT(producer->begun);
     if (!metadata)
         return hp_fail(
             error, HP_RETRY, "producer %s: offsets: nothing was assigned yet", producer->id);
-    list = position_list(positions, count);
+    if (!producer->errand)
+        producer->errand = hp_errand_new();
+    failure = hp_errand_join(producer->errand);
+    if (failure)
+        return failed_call(producer, failure, "offsets", error);
     producer->offsets_asked++;
-    while ((failure = rd_kafka_send_offsets_to_transaction(
-                producer->client, list, metadata, CALL_MS))) {
-        if (!rd_kafka_error_is_retriable(failure) || hp_kafka_now_ms() >= deadline_ms)
-            break;
-        rd_kafka_error_destroy(failure);
-    }
-    rd_kafka_topic_partition_list_destroy(list);
-    return failure ? failed_call(producer, failure, "offsets", error) : HP_OK;
+    hp_errand_send(
+        producer->errand, producer->client, position_list(positions, count), metadata, CALL_MS);
+    return HP_OK;
 }
 
 enum hp_status
 hp_kafka_commit(struct hp_producer *producer, struct hp_error *error)
 {
     int64_t deadline_ms = hp_kafka_now_ms() + CALL_MS;
-    rd_kafka_error_t *failure;
+    rd_kafka_error_t *failure = hp_errand_join(producer->errand);
 
     HP_ASSERT(producer->begun);
+    if (failure)
+        return failed_call(producer, failure, "offsets", error);
     while ((failure = rd_kafka_commit_transaction(producer->client, CALL_MS))) {
         if (!rd_kafka_error_is_retriable(failure) || hp_kafka_now_ms() >= deadline_ms)
             return failed_call(producer, failure, "commit", error);
@@ -527,8 +529,12 @@ hp_kafka_commit(struct hp_producer *producer, struct hp_error *error)
 void
 hp_kafka_abort(struct hp_producer *producer)
 {
-    rd_kafka_error_t *failure;
+    rd_kafka_error_t *failure = hp_errand_join(producer->errand);
 
+    if (failure) {
+        rd_kafka_error_destroy(failure);
+        producer->doubt = true;
+    }
     if (producer->begun && !producer->doubt) {
         failure = rd_kafka_abort_transaction(producer->client, CALL_MS);
         if (failure) {

@@ -141,6 +141,7 @@ struct hp_worker {
     size_t queued; /* records in all queues */
     bool assigned;
     bool begun;         /* the producer's transaction is open */
+    bool offsets_sent;  /* it has the positions it ends with */
     bool answered;      /* it holds what an input record caused */
     bool doubt;         /* the last commit's outcome is unknown */
     bool drained;       /* the last poll had nothing */
@@ -150,6 +151,7 @@ struct hp_worker {
     bool ending;        /* hp_worker_free() */
     int64_t begun_ms;   /* when the first record of the transaction was taken */
     int64_t commit_ms;  /* when the last commit began */
+    int64_t emit_ms;    /* when a task without new records emitted last */
     int64_t recheck_ms; /* the last commit of all positions */
     int64_t retry_at_ms;
     int64_t retry_delay_ms;
@@ -222,6 +224,9 @@ HP_MUST_CHECK enum hp_status hp_txn_begin(struct hp_worker *worker, struct hp_er
  * so that the broker stores it while the next task is at work; else the commit does it.
  */
 HP_MUST_CHECK enum hp_status hp_txn_send(struct hp_task *task, struct hp_error *error);
+/* Sends all positions, once a transaction, when the round is known to end in a commit: none
+ * moves any more, and the broker's two answers come while tasks still emit. */
+HP_MUST_CHECK enum hp_status hp_txn_offsets(struct hp_worker *worker, struct hp_error *error);
 /* Commits what tasks have open; nothing to do is HP_OK. */
 HP_MUST_CHECK enum hp_status hp_txn_commit(struct hp_worker *worker, struct hp_error *error);
 void hp_txn_abort(struct hp_worker *worker);

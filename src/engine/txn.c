@@ -1,7 +1,8 @@
 /*
  * A transaction: what the tasks of a worker did since the last commit, all or nothing.
  *
- *     outputs (sent as steps succeed) -> changelog rows, !end, audit -> offsets -> commit
+ *     outputs (sent as steps succeed) -> changelog rows, !end, audit -> commit
+ *     offsets (once all records of the round are processed) ----------------^
  *     -> one key-value batch of all tasks -> committed()
  *
  * 1. Only the last value of a row is sent, so a changelog partition holds after each commit
@@ -194,23 +195,35 @@ hp_txn_send(struct hp_task *task, struct hp_error *error)
     return status;
 }
 
-static enum hp_status
-send_offsets(struct hp_worker *worker, struct hp_error *error)
+/* Of everybody: where nothing was read they say what the group knows. */
+enum hp_status
+hp_txn_offsets(struct hp_worker *worker, struct hp_error *error)
 {
     size_t sources = worker->application->source_count;
-    struct hp_position *positions =
-        hp_alloc((size_t)worker->options.partitions * sources * sizeof(*positions));
+    struct hp_position *positions;
     enum hp_status status;
-    struct hp_task *task;
-    int32_t at = 0;
     size_t count = 0;
 
-    while ((task = next_task(worker, &at)))
+    if (worker->offsets_sent)
+        return HP_OK;
+    status = hp_failpoint("commit-offsets", error);
+    if (!status)
+        status = hp_txn_begin(worker, error);
+    if (status)
+        return status;
+    positions = hp_alloc((size_t)worker->options.partitions * sources * sizeof(*positions));
+    for (int32_t p = 0; p < worker->options.partitions; p++) {
+        const struct hp_task *task = worker->tasks[p];
+
+        if (!task || task->state != HP_TASK_RUNNING)
+            continue;
         for (size_t i = 0; i < sources; i++)
             positions[count++] = (struct hp_position){
                 worker->topics[i], task->partition, task->sources[i].position};
+    }
     status = hp_producer_offsets(worker->producer, worker->member, positions, count, error);
     free(positions);
+    worker->offsets_sent = !status;
     return status;
 }
 
@@ -223,9 +236,7 @@ send_all(struct hp_worker *worker, struct hp_error *error)
 
     while (!status && (task = next_task(worker, &at)))
         status = hp_txn_send(task, error);
-    if (!status)
-        status = hp_failpoint("commit-offsets", error);
-    return status ? status : send_offsets(worker, error);
+    return status ? status : hp_txn_offsets(worker, error);
 }
 
 static void
@@ -371,6 +382,7 @@ static void
 count_commit(struct hp_worker *worker, int64_t began_ms)
 {
     worker->begun = false;
+    worker->offsets_sent = false;
     worker->answered = false;
     worker->commit_ms = began_ms;
     worker->retry_delay_ms = 0;
@@ -426,6 +438,7 @@ hp_txn_abort(struct hp_worker *worker)
         hp_metric_add(worker->aborts, 1);
     }
     worker->begun = false;
+    worker->offsets_sent = false;
     worker->answered = false;
     for (int32_t p = 0; p < worker->options.partitions; p++) {
         struct hp_task *task = worker->tasks[p];

@@ -37,6 +37,7 @@
 #define RESTORE_WAIT_MS  20
 #define HELD_WAIT_MS     5
 #define EMIT_MS          10
+#define EMIT_LEAST_MS    50
 #define LABELS           320
 
 /* ---- making and ending ---- */
@@ -790,12 +791,12 @@ nth_task(const struct hp_worker *worker, int32_t n)
  * Each round begins with another task, so that one with a backlog takes nobody's turn. What
  * came in goes first, of all tasks; then they emit: those that took the last records there
  * are, and others for EMIT_MS or little more, so that a request that comes in meanwhile waits
- * for little; only one of those when something was answered and waits for its commit. With a
- * backlog of records the others wait, and users of whom more comes get boxes once. A
- * transaction that is old is committed before the next task joins it: the broker ends those
- * that take too long, and the same work would be too long again. Once it is known that the
- * round ends in a commit, a task's part is sent when it has emitted, and the broker stores it
- * beside the next task.
+ * for little. What was answered waits for its commit: then others emit only when none did for
+ * EMIT_LEAST_MS, and one of them. With a backlog of records the others wait, and users of whom
+ * more comes get boxes once. A transaction that is old is committed before the next task joins
+ * it: the broker ends those that take too long, and the same work would be too long again. Once
+ * it is known that the round ends in a commit, the positions are sent, and each task's part
+ * when it has emitted: the broker stores them beside the next task.
  */
 static enum hp_status
 run_tasks(struct hp_worker *worker, struct hp_error *error)
@@ -804,7 +805,7 @@ run_tasks(struct hp_worker *worker, struct hp_error *error)
     struct hp_task *task;
     struct survey survey;
     int64_t began_ms;
-    bool late = false;
+    bool late;
 
     worker->cut = false;
     worker->first_task = (worker->first_task + 1) % worker->options.partitions;
@@ -815,8 +816,11 @@ run_tasks(struct hp_worker *worker, struct hp_error *error)
         worker->cut |= must_cut(worker, task, hp_worker_now(worker));
     }
     began_ms = hp_worker_now(worker);
+    late = worker->answered && began_ms - worker->emit_ms < EMIT_LEAST_MS;
     survey = survey_worker(worker);
-    worker->closing = false;
+    worker->closing = commit_due(worker, &survey);
+    if (!status && worker->closing && survey.dirty)
+        status = hp_txn_offsets(worker, error);
     for (int32_t i = 0; i < worker->options.partitions && !status; i++) {
         if ((task = nth_task(worker, i)) == NULL)
             continue;
@@ -824,11 +828,15 @@ run_tasks(struct hp_worker *worker, struct hp_error *error)
             task->more = worker->application->emit != NULL; /* in one of the next rounds */
             continue;
         }
+        if (!task->took)
+            worker->emit_ms = began_ms;
         if (worker->closing && hp_bug(HP_BUG_SENT_EARLY))
             status = hp_txn_send(task, error);
         if (!status)
             status = emit_task(task, error);
         worker->closing |= commit_due(worker, &survey);
+        if (!status && worker->closing && worker->begun)
+            status = hp_txn_offsets(worker, error);
         if (!status && worker->closing)
             status = hp_txn_send(task, error);
         hp_metric_set(task->lag_metric, hp_task_lag(task));

@@ -174,8 +174,10 @@ send_offset(
     struct hp_producer *producer, struct scene *scene, struct hp_member *member, int64_t offset)
 {
     struct hp_position position = {scene->in, 0, offset};
+    enum hp_status status = hp_producer_offsets(producer, member, &position, 1, &scene->error);
 
-    return hp_producer_offsets(producer, member, &position, 1, &scene->error);
+    pause_ms(300); /* until the broker has it */
+    return status;
 }
 
 static int64_t
