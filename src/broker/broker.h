@@ -188,9 +188,8 @@ HP_MUST_CHECK enum hp_status hp_producer_begin(
 /* Copies. HP_BAD_RECORD with code TOO_LARGE when the topic would refuse its size. */
 HP_MUST_CHECK enum hp_status hp_producer_send(
     struct hp_producer *producer, const struct hp_outgoing *record, struct hp_error *error);
-/* Positions of the member's assignment, with the group metadata kept since it was given; it
- * must stay until the transaction's end. On their way when it returns: commit tells how it
- * went. */
+/* Positions of the member's assignment, with the group metadata kept since it was given. They
+ * are on their way when it returns; commit tells how it went. */
 HP_MUST_CHECK enum hp_status hp_producer_offsets(struct hp_producer *producer,
     struct hp_member *member, const struct hp_position *positions, size_t count,
     struct hp_error *error);

@@ -18,8 +18,8 @@
  *     and the cheapest few. Score alone or score per price would be the wrong filter: the first
  *     drops everything cheap, the second everything that could fill the window. Slots with the
  *     same gains and maximum share a core: it is built twice a request, not twice a slot.
- *  3. Fill. Greedy with the pairs seen, at a few rates around the first one; families of
- * earlier boxes pay a toll for every sharing row they use up (toll.c).
+ *  3. Fill. Greedy with the pairs seen, at a few rates around the first one; an item of earlier
+ *     boxes pays a toll for every sharing row it uses up (toll.c).
  *  4. Tabu (tabu.c) from the best fill: adds, drops and exchanges. Window and capacities are
  *     soft, missing minima are rewarded, maxima and families always hold.
  *  5. Recentre. The core again, with worth as seen from the best box: what its members add.

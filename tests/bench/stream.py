@@ -83,7 +83,9 @@ class Application:
             if self.bench.perf:
                 command = ["perf", "record", "-q", "-g", "-F", "499", "-o",
                            os.path.join(self.bench.work, self.name + ".perf"), *command]
-            return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=log)
+            process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=log)
+        self.bench.processes.append(process)
+        return process
 
     def run_to_end(self):
         """Processes everything there is; elapsed and CPU seconds, resident MB."""
@@ -574,6 +576,7 @@ class Bench:
         self.perf = arguments.perf
         self.settings = arguments.o
         self.rows = []
+        self.processes = []
         self.own_broker = not arguments.brokers
         folder = arguments.kafka or os.path.join(self.work, "kafka")
         self.kafka = folder
@@ -587,6 +590,10 @@ class Bench:
         print(f"{part:<10} {what:<40} {value:>16}", flush=True)
 
     def close(self):
+        for process in self.processes:
+            if process.poll() is None:  # a part failed
+                process.kill()
+                process.wait()
         if self.own_broker:
             subprocess.run([KAFKA, "stop", self.kafka], check=False, stdout=subprocess.DEVNULL)
         if not self.perf:
