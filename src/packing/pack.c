@@ -23,7 +23,7 @@
  *  4. Tabu (tabu.c) from the best fill: adds, drops and exchanges. Window and capacities are
  *     soft, missing minima are rewarded, maxima and families always hold.
  *  5. Recentre. The core again, with worth as seen from the best box: what its members add.
- *  6. Runs from elsewhere until nine in a row find nothing better, thirteen or seventeen where
+ *  6. Runs from elsewhere until twelve in a row find nothing better, sixteen or twenty where
  *     one or more sharing rows cost something: two from a strong pair the best box does not
  *     hold, filled up; one from the best box with an item forbidden; and so on. This is what
  *     finds boxes more than one exchange away; without it the mean gap is ten times as large.
@@ -65,7 +65,7 @@
  * Invariants: (1) a box leaves only after hp_content_valid() and the window were asserted;
  * (2) nothing depends on the order of the caller's arrays; (3) every loop counts steps.
  *
- * Cost, one core at about 3 GHz: 0.3 us a move, some 140 moves a box, 80 us a request for the
+ * Cost, one core at about 3 GHz: 0.3 us a move, some 150 moves a box, 80 us a request for the
  * rest; docs/boxes.md has the table of tests/bench/pack_bench. Memory: about 160 KiB of arena a
  * request, most of it one core, and none of it taken while searching.
  */

@@ -17,7 +17,7 @@
 #define SEED_PATIENCE 12
 #define BAN_STEPS     16
 #define BAN_PATIENCE  10
-#define RUNS_IDLE     9 /* runs in a row without a better box end a slot, */
+#define RUNS_IDLE     12 /* runs in a row without a better box end a slot, */
 #define RUNS_TOLL     4 /* so many more for each of at most TOLLS_MAX sharing rows that cost, */
 #define TOLLS_MAX     2
 #define RUNS_MORE     3 /* and for each run that found one */
