@@ -338,14 +338,6 @@ hp_core_reset(struct hp_core *core)
     core->box = core->empty;
 }
 
-static void
-rowset_put(struct hp_rowset *set, uint32_t row, bool on)
-{
-    uint64_t bit = UINT64_C(1) << (row & 63);
-
-    set->word[row >> 6] = on ? set->word[row >> 6] | bit : set->word[row >> 6] & ~bit;
-}
-
 void
 hp_core_change_rows(struct hp_core *core, uint32_t column, int32_t sign)
 {
@@ -360,8 +352,8 @@ hp_core_change_rows(struct hp_core *core, uint32_t column, int32_t sign)
 
             box->row[row] = now;
             box->deficit -= sign * ((sign > 0 ? before : now) < core->row_min[row]);
-            rowset_put(&box->full, row, now >= core->row_max[row]);
-            rowset_put(&box->tight, row, now <= core->row_min[row]);
+            hp_rowset_put(&box->full, row, now >= core->row_max[row]);
+            hp_rowset_put(&box->tight, row, now <= core->row_min[row]);
         }
     for (size_t r = 0; r < problem->instance->resource_count; r++)
         box->use[r] += sign * hp_problem_use(problem, core->item[column], r);

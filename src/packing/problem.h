@@ -79,6 +79,14 @@ hp_rowset_add(struct hp_rowset *set, uint32_t row)
     set->word[row >> 6] |= UINT64_C(1) << (row & 63);
 }
 
+static inline void
+hp_rowset_put(struct hp_rowset *set, uint32_t row, bool on)
+{
+    uint64_t bit = UINT64_C(1) << (row & 63);
+
+    set->word[row >> 6] = on ? set->word[row >> 6] | bit : set->word[row >> 6] & ~bit;
+}
+
 /* Units of `resource` that item takes. */
 static inline int64_t
 hp_problem_use(const struct hp_problem *problem, uint32_t item, size_t resource)

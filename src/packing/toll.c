@@ -65,7 +65,7 @@ hp_toll_find(struct hp_core *core, int64_t rate)
     for (uint32_t row = core->share_row; row < core->row_count; row++) {
         max[row] = core->row_max[row];
         core->row_max[row] = HP_PACK_NO_MAX;
-        core->empty.full.word[row >> 6] &= ~(UINT64_C(1) << (row & 63));
+        hp_rowset_put(&core->empty.full, row, false);
     }
     for (int k = 0; k < STEPS; k++) {
         hp_core_reset(core);
