@@ -4,7 +4,7 @@
 #include <stdalign.h>
 #include <stdarg.h>
 
-#define FIRST_SIZE ((size_t)1 << 10) /* an arena of one small thing stays small */
+#define FIRST_SIZE ((size_t)256) /* an arena of one small thing stays small */
 #define CHUNK_SIZE ((size_t)64 << 10)
 #define KEEP_SIZE  ((size_t)1 << 20)
 

@@ -1,8 +1,8 @@
 /*
  * base/arena.h - memory that is freed all at once: one per record, one per transaction.
  *
- * Allocation is a pointer bump in chunks, from 1 KiB up to 64, that are kept for reuse by
- * hp_arena_clear(), so a settled program allocates nothing. A single request may exceed the
+ * Allocation is a pointer bump in chunks, from 256 bytes up to 64 KiB, that are kept for reuse
+ * by hp_arena_clear(), so a settled program allocates nothing. A single request may exceed the
  * chunk size. After clear, chunks beyond 1 MiB in total are given back.
  *
  * Thread: one at a time.

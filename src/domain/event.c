@@ -121,12 +121,13 @@ check_count(size_t count, size_t max, const char *field, struct hp_error *error)
         count, max);
 }
 
-/* Saturates, so that a broker's odd clock cannot overflow. */
+/* Whatever a broker's odd clock says, no time lies beyond the year 9999. */
 static enum hp_status
 check_time(int64_t ms, int64_t append_ms, const char *field, struct hp_error *error)
 {
-    int64_t latest =
-        append_ms > INT64_MAX - HP_FUTURE_MS_MAX ? INT64_MAX : append_ms + HP_FUTURE_MS_MAX;
+    int64_t latest = append_ms > HP_TIME_MS_MAX - HP_FUTURE_MS_MAX
+                         ? HP_TIME_MS_MAX
+                         : append_ms + HP_FUTURE_MS_MAX;
 
     if (ms > 0 && ms <= latest)
         return HP_OK;

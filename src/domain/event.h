@@ -271,7 +271,8 @@ struct hp_erasure_receipt {
 /* 1 to 128 bytes of UTF-8 without control characters (C0, DEL, C1). */
 bool hp_id_valid(struct hp_bytes id);
 
-/* `append_ms` is the record's append time; event times must be in (0, append_ms + 1 h]. */
+/* `append_ms` is the record's append time; event times must be in (0, append_ms + 1 h] and
+ * before the year 10000. */
 HP_MUST_CHECK enum hp_status hp_catalogue_item_check(
     const struct hp_catalogue_item *item, int64_t append_ms, struct hp_error *error);
 HP_MUST_CHECK enum hp_status hp_order_check(

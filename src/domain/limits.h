@@ -17,6 +17,7 @@
 #define HP_QUANTITY_MAX         10000
 #define HP_MONEY_MAX            1000000000LL /* paise */
 #define HP_FUTURE_MS_MAX        3600000LL /* an event may be this far ahead of its append time */
+#define HP_TIME_MS_MAX          253402300799999LL /* the last moment of the year 9999 */
 #define HP_BOXES_MAX            8
 #define HP_BOX_UNITS_MAX        40
 #define HP_REASONS_MAX          4 /* per item, and per box */

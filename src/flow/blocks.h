@@ -75,7 +75,8 @@ HP_MUST_CHECK enum hp_status hp_blocks_apply(
     struct hp_blocks *blocks, struct hp_step *step, struct hp_error *error);
 /* The open transaction holds changes or numbers. */
 bool hp_blocks_changed(const struct hp_blocks *blocks);
-/* Keeps log and memory in their bounds: stores blocks, cuts the log, drops rows. */
+/* Keeps log and memory in their bounds: stores blocks, cuts the log, drops rows. What one batch
+ * touches is in memory whatever the bound. */
 HP_MUST_CHECK enum hp_status hp_blocks_tend(
     struct hp_blocks *blocks, struct hp_step *step, struct hp_error *error);
 

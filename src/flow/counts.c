@@ -83,21 +83,21 @@ add_row(struct hp_counts_sum *sum, struct task_rows *task, uint32_t item,
     struct hp_rows *rows = task->blocks.rows;
     struct hp_arena scratch = {0};
     struct hp_row_partner *partners;
+    struct hp_head head;
     size_t count;
     enum hp_status status = hp_state_load_row(&task->state, &task->blocks, item, error);
 
-    if (!status)
-        status = hp_head_add(
-            &sum->items[places[item]].head, hp_rows_head(rows, item), &sum->arena, error);
     if (status)
         return status;
+    head = hp_rows_head(rows, item, &scratch);
+    status = hp_head_add(&sum->items[places[item]].head, &head, &sum->arena, error);
     count = hp_rows_partners(rows, item, &scratch, &partners);
     for (size_t i = 0; i < count; i++)
         if (places[item] < places[partners[i].item])
             add_pair(sum, (struct hp_pair_counts){
                               places[item], places[partners[i].item], partners[i].users});
     hp_arena_release(&scratch);
-    return HP_OK;
+    return status;
 }
 
 static enum hp_status

@@ -590,7 +590,7 @@ hp_derive(struct hp_blocks *blocks, struct hp_deriver *deriver, struct hp_step *
         status = hp_blocks_apply(blocks, step, error);
     if (!status)
         status = derive_marked(blocks, deriver, step, more, error);
-    if (!status && hp_blocks_changed(blocks))
+    if (!status)
         status = hp_blocks_tend(blocks, step, error);
     return status ? status : hp_blocks_save(blocks, step, error);
 }

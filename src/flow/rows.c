@@ -275,7 +275,7 @@ partial_of(const struct hp_rows_pace *pace, const struct hp_rows *rows, uint32_t
     for (size_t i = 0; i < count; i++)
         list[i] = (struct hp_partial_partner){
             hp_rows_id(rows, pace->by_id[partners[i].item]), partners[i].users};
-    *partial = (struct hp_partial){*hp_rows_head(rows, item), list, count};
+    *partial = (struct hp_partial){hp_rows_head(rows, item, arena), list, count};
 }
 
 static enum hp_status

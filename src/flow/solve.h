@@ -22,7 +22,7 @@
 #include "flow/weights.h"
 
 #define HP_EPOCH_GAP_MS      1000 /* at least so long between two epochs */
-#define HP_SOLVER_CACHE      ((size_t)32 << 20)
+#define HP_SOLVER_CACHE      ((size_t)16 << 20)
 #define HP_SOLVER_RESOLVE_MS (10 * 60000LL)
 
 struct hp_solver;

@@ -274,6 +274,8 @@ compare_row(struct verify *verify, struct hp_blocks *blocks, uint32_t item)
     struct hp_bytes id = hp_rows_id(blocks->rows, item);
     uint32_t wanted = hp_rows_number(verify->wanted, id);
     static const struct hp_rows_reader reader = {NULL, no_block};
+    struct hp_head kept;
+    struct hp_head due;
 
     hp_arena_clear(&verify->arena);
     verify->status = hp_state_load_row(&verify->look, blocks, item, verify->error);
@@ -281,8 +283,10 @@ compare_row(struct verify *verify, struct hp_blocks *blocks, uint32_t item)
         verify->status = hp_rows_load(verify->wanted, &reader, wanted, verify->error);
     if (verify->status)
         return;
-    verify->verdict->items += !hp_head_empty(hp_rows_head(blocks->rows, item));
-    if (!same_heads(hp_rows_head(blocks->rows, item), hp_rows_head(verify->wanted, wanted)))
+    kept = hp_rows_head(blocks->rows, item, &verify->arena);
+    due = hp_rows_head(verify->wanted, wanted, &verify->arena);
+    verify->verdict->items += !hp_head_empty(&kept);
+    if (!same_heads(&kept, &due))
         differ(verify, "the head of item %.*s is not what the aggregates say",
             HP_BYTES_FORMAT(id));
     compare_partners(verify, id, blocks->rows, item, wanted);

@@ -3,10 +3,11 @@
  *
  * A counter takes four bytes: 24 for the partner's number plus one, 8 for the count. Counts of
  * 255 and more stand in a short list beside the table, which only the pairs of best sellers
- * need. A table is at most three quarters full, so a counter costs 5 to 11 bytes; as RocksDB
- * keys it would be about 30, and every order of 19 lines would write 1,900 of them.
+ * need. A table is two thirds to four fifths full, whatever its size, so a counter costs 5 to 6
+ * bytes (in tables of 2^k it was 5 to 11, and 200,000 orders of 5 lines took a third more); as
+ * RocksDB keys it would be about 30, and every order of 19 lines would write 1,900 of them.
  *
- *     row:  head | days[] | slots[2^k]: partner + 1 : 24, users : 8 | more[]: partner, users
+ *     row:  head | days[] | slots[n]: partner + 1 : 24, users : 8 | more[]: partner, users
  *
  * A count that falls to 0 keeps its slot until the table is made anew, so that probing needs no
  * marks. Blocks hold the partners sorted by number, as differences: about three bytes each.
@@ -31,19 +32,24 @@
 
 #define VERSION     1
 #define NONE        UINT32_MAX
-#define SLOTS_MIN   8
+#define SLOTS_MIN   6
+#define SLOTS_STEP  4 /* and two more: malloc hands out 16 bytes a step, less 8 */
 #define COUNT_BITS  8
 #define COUNT_MORE  255 /* the count is in `more` */
 #define LIST_MAX    HP_SAMPLE_MAX
 #define HEADS_MAX   (2 * HP_SAMPLE_MAX + 1)
-#define DAY_MAX     (INT64_MAX / HP_DAY_MS)
-#define ROW_BYTES   64 /* what a loaded row costs besides its arrays */
+#define DAY_MAX     UINT32_MAX /* far beyond HP_TIME_MS_MAX */
 #define STEP_OF_DAY 1
 #define AHEAD       8 /* rows and counters that are fetched before their turn */
 
 struct more {
     uint32_t partner;
     int32_t users;
+};
+
+struct day { /* struct hp_head_day in half the room */
+    uint32_t day;
+    uint32_t users;
 };
 
 struct row {
@@ -54,16 +60,20 @@ struct row {
     uint64_t storing_since;
     uint32_t before; /* in the list of unstored rows */
     uint32_t behind;
+    struct day *days; /* sorted */
+    uint32_t day_count;
+    uint32_t day_room;
+    uint32_t *slots;
+    uint32_t slot_count;
+    uint32_t slots_used;
+    struct more *more;
+    uint32_t more_count;
+    uint32_t users; /* of the head, as these two */
+    uint32_t opportunities;
+    uint32_t hits;
     bool loaded;
     bool used;      /* since the last round of hp_rows_shrink() */
     bool in_flight; /* between hp_rows_store() and its outcome */
-    struct hp_head head;
-    uint32_t day_room;
-    uint32_t slot_count; /* a power of two, or 0 */
-    uint32_t slots_used;
-    uint32_t *slots;
-    struct more *more;
-    uint32_t more_count;
 };
 
 struct hp_rows {
@@ -92,7 +102,7 @@ hp_rows_new(void)
 static size_t
 row_bytes(const struct row *row)
 {
-    return ROW_BYTES + row->day_room * sizeof(struct hp_head_day) +
+    return sizeof(*row) + row->day_room * sizeof(*row->days) +
            row->slot_count * sizeof(uint32_t) + row->more_count * sizeof(struct more);
 }
 
@@ -102,11 +112,12 @@ drop_row(struct hp_rows *rows, struct row *row)
     if (!row->loaded)
         return;
     rows->bytes -= row_bytes(row);
-    free((void *)row->head.days);
+    free(row->days);
     free(row->slots);
     free(row->more);
-    row->head = (struct hp_head){0};
-    row->day_room = row->slot_count = row->slots_used = row->more_count = 0;
+    row->users = row->opportunities = row->hits = 0;
+    row->day_count = row->day_room = row->slot_count = row->slots_used = row->more_count = 0;
+    row->days = NULL;
     row->slots = NULL;
     row->more = NULL;
     row->loaded = false;
@@ -286,13 +297,20 @@ hash_of(uint32_t partner)
     return hash ^ hash >> 15;
 }
 
+/* Where the search for a partner begins: the hash as a fraction of the table. */
+static uint32_t
+place_of(const struct row *row, uint32_t partner)
+{
+    return (uint32_t)((uint64_t)hash_of(partner) * row->slot_count >> 32);
+}
+
 static uint32_t *
 slot_of(const struct row *row, uint32_t partner)
 {
-    uint32_t at = hash_of(partner) & (row->slot_count - 1);
+    uint32_t at = place_of(row, partner);
 
     while (row->slots[at] && row->slots[at] >> COUNT_BITS != partner + 1)
-        at = (at + 1) & (row->slot_count - 1);
+        at = at + 1 < row->slot_count ? at + 1 : 0;
     return &row->slots[at];
 }
 
@@ -313,19 +331,25 @@ tables_again(struct row *row, uint32_t slot_count)
     free(old);
 }
 
+/* Two thirds full with so many. */
+static uint32_t
+slots_for(uint32_t count)
+{
+    uint32_t steps = (count + count / 2) / SLOTS_STEP;
+
+    return SLOTS_MIN + steps * SLOTS_STEP;
+}
+
 static void
 make_room(struct row *row)
 {
     uint32_t live = 0;
-    uint32_t size = SLOTS_MIN;
 
-    if (row->slots_used + 1 <= row->slot_count / 4 * 3)
+    if ((uint64_t)row->slots_used * 5 < (uint64_t)row->slot_count * 4)
         return;
     for (uint32_t i = 0; i < row->slot_count; i++)
         live += (row->slots[i] & COUNT_MORE) != 0;
-    while (live + 1 > size / 8 * 5)
-        size *= 2;
-    tables_again(row, size);
+    tables_again(row, slots_for(live));
 }
 
 /* Where the partner stands in the sorted list, or would stand. */
@@ -424,16 +448,16 @@ add_pair(struct row *row, uint32_t partner, int change)
 /* ---- heads ---------------------------------------------------------------------------------
  */
 
-static size_t
-day_at(const struct hp_head *head, int64_t day)
+static uint32_t
+day_at(const struct row *row, int64_t day)
 {
-    size_t low = 0;
-    size_t high = head->day_count;
+    uint32_t low = 0;
+    uint32_t high = row->day_count;
 
     while (low < high) {
-        size_t middle = low + (high - low) / 2;
+        uint32_t middle = low + (high - low) / 2;
 
-        if (head->days[middle].day < day)
+        if (row->days[middle].day < day)
             low = middle + 1;
         else
             high = middle;
@@ -441,31 +465,45 @@ day_at(const struct hp_head *head, int64_t day)
     return low;
 }
 
+/* Days are mostly added at the end, one now and then. */
+static void
+insert_day(struct row *row, uint32_t at, int64_t day)
+{
+    if (row->day_count == row->day_room) {
+        row->day_room += row->day_room / 4 + 3;
+        row->days = hp_realloc_array(row->days, row->day_room, sizeof(*row->days));
+    }
+    memmove(&row->days[at + 1], &row->days[at], (row->day_count - at) * sizeof(*row->days));
+    row->days[at] = (struct day){(uint32_t)day, 0};
+    row->day_count++;
+}
+
+static bool
+add_count(uint32_t *count, int64_t change)
+{
+    int64_t sum = *count + change;
+
+    *count = (uint32_t)sum;
+    return sum >= 0 && sum <= HP_HEAD_COUNT_MAX;
+}
+
 static bool
 add_day(struct row *row, const struct hp_head_day *change)
 {
-    struct hp_head *head = &row->head;
-    struct hp_head_day *days = (struct hp_head_day *)head->days;
-    size_t at = day_at(head, change->day);
+    uint32_t at = day_at(row, change->day);
 
-    if (at == head->day_count || days[at].day != change->day) {
-        if (head->day_count == HP_HEAD_DAYS_MAX)
-            return false;
-        if (head->day_count == row->day_room) {
-            row->day_room = row->day_room ? row->day_room * 2 : 4;
-            days = hp_realloc_array(days, row->day_room, sizeof(*days));
-        }
-        memmove(&days[at + 1], &days[at], (head->day_count - at) * sizeof(*days));
-        days[at] = (struct hp_head_day){change->day, 0};
-        head->days = days;
-        head->day_count++;
-    }
-    days[at].users += change->users;
-    if (days[at].users < 0 || days[at].users > HP_HEAD_COUNT_MAX)
+    if (change->day < 0 || change->day > DAY_MAX)
         return false;
-    if (days[at].users == 0) {
-        head->day_count--;
-        memmove(&days[at], &days[at + 1], (head->day_count - at) * sizeof(*days));
+    if (at == row->day_count || row->days[at].day != change->day) {
+        if (row->day_count == HP_HEAD_DAYS_MAX)
+            return false;
+        insert_day(row, at, change->day);
+    }
+    if (!add_count(&row->days[at].users, change->users))
+        return false;
+    if (row->days[at].users == 0) {
+        row->day_count--;
+        memmove(&row->days[at], &row->days[at + 1], (row->day_count - at) * sizeof(*row->days));
     }
     return true;
 }
@@ -473,13 +511,9 @@ add_day(struct row *row, const struct hp_head_day *change)
 static bool
 add_head(struct row *row, const struct hp_head *change)
 {
-    struct hp_head *head = &row->head;
-
-    head->users += change->users;
-    head->opportunities += change->opportunities;
-    head->hits += change->hits;
-    if (head->users < 0 || head->users > HP_HEAD_COUNT_MAX || head->hits < 0 ||
-        head->hits > head->opportunities || head->opportunities > HP_HEAD_COUNT_MAX)
+    if (!add_count(&row->users, change->users) ||
+        !add_count(&row->opportunities, change->opportunities) ||
+        !add_count(&row->hits, change->hits) || row->hits > row->opportunities)
         return false;
     for (size_t i = 0; i < change->day_count; i++)
         if (!add_day(row, &change->days[i]))
@@ -514,29 +548,12 @@ hp_rows_announce(
 }
 
 static void
-take_head(struct row *row, const struct hp_head *head)
-{
-    struct hp_head_day *days = NULL;
-
-    if (head->day_count) {
-        days = hp_alloc(head->day_count * sizeof(*days));
-        memcpy(days, head->days, head->day_count * sizeof(*days));
-    }
-    row->head = *head;
-    row->head.days = days;
-    row->day_room = (uint32_t)head->day_count;
-}
-
-static void
 read_partners(const struct hp_rows *rows, struct hp_cursor *cursor, struct row *row)
 {
     size_t count = hp_value_count(cursor, HP_ROWS_ITEMS_MAX, 2);
-    uint32_t size = SLOTS_MIN;
     int64_t partner = -1;
 
-    while (count + 1 > size / 4 * 3)
-        size *= 2;
-    tables_again(row, size);
+    tables_again(row, slots_for((uint32_t)count));
     for (size_t i = 0; i < count && !cursor->failed; i++) {
         int64_t users;
         uint32_t *slot;
@@ -566,7 +583,8 @@ read_block(struct hp_rows *rows, uint32_t item, struct hp_bytes block, struct hp
     get_sequence(&cursor);
     if (hp_value_number(&cursor, 0, 1))
         hp_head_get(&cursor, &arena, &head);
-    take_head(row, &head);
+    if (!add_head(row, &head))
+        cursor.failed = true;
     hp_arena_release(&arena);
     read_partners(rows, &cursor, row);
     return hp_value_close(&cursor, "row block", error);
@@ -595,6 +613,18 @@ hp_rows_load(struct hp_rows *rows, const struct hp_rows_reader *reader, uint32_t
     if (status)
         drop_row(rows, row);
     return status;
+}
+
+static void
+put_head(const struct hp_rows *rows, uint32_t item, struct hp_buffer *out)
+{
+    struct hp_arena arena = {0};
+    struct hp_head head = hp_rows_head(rows, item, &arena);
+
+    hp_put_varint(out, !hp_head_empty(&head));
+    if (!hp_head_empty(&head))
+        hp_head_put(&head, out);
+    hp_arena_release(&arena);
 }
 
 static int
@@ -636,9 +666,7 @@ hp_rows_store(struct hp_rows *rows, uint32_t item, struct hp_buffer *out)
     hp_put_u8(out, VERSION);
     hp_put_varint(out, (int64_t)rows->sequence);
     hp_put_varint(out, (int64_t)row->changed);
-    hp_put_varint(out, !hp_head_empty(&row->head));
-    if (!hp_head_empty(&row->head))
-        hp_head_put(&row->head, out);
+    put_head(rows, item, out);
     put_partners(rows, item, out);
     list_remove(rows, item);
     row->storing = row->stored;
@@ -751,7 +779,7 @@ static inline __attribute__((always_inline)) void
 fetch_slots(const struct row *row, const uint32_t *partners, size_t count)
 {
     for (size_t i = 0; i < count && i < AHEAD && row->slot_count; i++)
-        __builtin_prefetch(&row->slots[hash_of(partners[i]) & (row->slot_count - 1)], 1);
+        __builtin_prefetch(&row->slots[place_of(row, partners[i])], 1);
 }
 
 static bool
@@ -954,12 +982,18 @@ hp_row_change_decode(struct hp_bytes value, struct hp_arena *arena,
 /* ---- reading -------------------------------------------------------------------------------
  */
 
-const struct hp_head *
-hp_rows_head(const struct hp_rows *rows, uint32_t item)
+struct hp_head
+hp_rows_head(const struct hp_rows *rows, uint32_t item, struct hp_arena *arena)
 {
+    const struct row *row = &rows->rows[item];
+    struct hp_head_day *days;
+
     HP_ASSERT(item < rows->count);
-    HP_ASSERT(rows->rows[item].loaded);
-    return &rows->rows[item].head;
+    HP_ASSERT(row->loaded);
+    days = HP_ARENA_ARRAY(arena, row->day_count, struct hp_head_day);
+    for (uint32_t i = 0; i < row->day_count; i++)
+        days[i] = (struct hp_head_day){row->days[i].day, row->days[i].users};
+    return (struct hp_head){row->users, row->opportunities, row->hits, days, row->day_count};
 }
 
 size_t

@@ -91,8 +91,8 @@ void hp_rows_shrink(struct hp_rows *rows, size_t bytes);
 
 /* ---- reading ------------------------------------------------------------------------- */
 
-/* Of loaded rows. */
-const struct hp_head *hp_rows_head(const struct hp_rows *rows, uint32_t item);
+/* Of loaded rows. Days are in the arena. */
+struct hp_head hp_rows_head(const struct hp_rows *rows, uint32_t item, struct hp_arena *arena);
 struct hp_row_partner {
     uint32_t item;
     int64_t users; /* above 0 */

@@ -153,8 +153,10 @@ event_time_is_after_1970_and_at_most_an_hour_ahead(void **state)
     refused(hp_order_check(&order, NOW, &error), HP_CODE_BAD_TIME, "ordered_at");
     order.ordered_at = 1;
     assert_int_equal(hp_order_check(&order, NOW, &error), HP_OK);
-    order.ordered_at = INT64_MAX;
+    order.ordered_at = HP_TIME_MS_MAX;
     assert_int_equal(hp_order_check(&order, INT64_MAX, &error), HP_OK);
+    order.ordered_at++;
+    refused(hp_order_check(&order, INT64_MAX, &error), HP_CODE_BAD_TIME, "ordered_at");
 }
 
 /* Whoever asks to be forgotten is, whatever their clock says. */
