@@ -460,6 +460,33 @@ mind_capacities(const struct hp_core *core, struct hp_columns *open)
         }
 }
 
+/* Of `open`, the columns of the missed minimum that has the fewest: once others have filled a
+ * row they share there may be none. The count of units last. */
+static struct hp_columns
+scarcest(const struct hp_core *core, const struct hp_columns *open)
+{
+    struct hp_columns best = {{0}};
+    int least = HP_CORE_MAX + 1;
+
+    for (uint32_t row = core->row_count; row-- > 0;) {
+        struct hp_columns some;
+        int count = 0;
+
+        if (core->box.row[row] >= core->row_min[row] ||
+            (row == 0 && core->count_live && least <= HP_CORE_MAX))
+            continue;
+        for (uint32_t w = 0; w < HP_CORE_WORDS; w++) {
+            some.word[w] = open->word[w] & core->row_columns[row].word[w];
+            count += __builtin_popcountll(some.word[w]);
+        }
+        if (count && count < least) {
+            best = some;
+            least = count;
+        }
+    }
+    return best;
+}
+
 static inline __attribute__((always_inline)) void
 fill_body(struct hp_core *core, const int32_t *points)
 {
@@ -478,6 +505,8 @@ fill_body(struct hp_core *core, const int32_t *points)
         }
         if (core->problem->instance->resource_count)
             mind_capacities(core, &open);
+        if (core->box.deficit && core->scarce)
+            open = scarcest(core, &open);
         j = best_column(core, &open, points, &score);
         if (j == HP_NO_COLUMN || (!core->box.deficit && score <= 0))
             break;

@@ -134,6 +134,7 @@ struct hp_core {
     int16_t coarse_priced[HP_CORE_MAX];
     int32_t loads[HP_PACK_RESOURCES_MAX][HP_CORE_MAX]; /* of capacities, in points */
     int16_t coarse_loads[HP_PACK_RESOURCES_MAX][HP_CORE_MAX];
+    bool scarce;       /* fills begin with the minima that have the fewest columns */
     int64_t fill_rate; /* `fill_points` are prices at this rate; INT64_MIN: none */
     int32_t fill_points[HP_CORE_MAX]; /* and tolls */
     int32_t toll[HP_CORE_MAX]; /* what a column pays for its sharing rows; 0 for new rows */

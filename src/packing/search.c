@@ -506,14 +506,21 @@ miss(const struct hp_core *core)
     return core->box.cost < core->low ? core->low - core->box.cost : 0;
 }
 
-/* A fill that ran out of a capacity, again with dearer and dearer capacities. */
+/* A fill that missed minima: again with the scarcest first, as all that follow in the slot; or,
+ * when it may have run out of a capacity, with dearer and dearer capacities. */
 static void
 fill_at(struct hp_core *core, int64_t rate)
 {
     hp_core_reset(core);
     hp_core_fill(core, rate, 0, NULL);
-    if (!core->problem->instance->resource_count)
+    if (!core->problem->instance->resource_count) {
+        if (core->box.deficit && !core->scarce) {
+            core->scarce = true;
+            hp_core_reset(core);
+            hp_core_fill(core, rate, 0, NULL);
+        }
         return;
+    }
     for (int64_t load = 1 << 12; core->box.deficit && load <= 1 << 24; load *= 4) {
         hp_core_reset(core);
         hp_core_fill(core, rate, load, NULL);
@@ -831,6 +838,7 @@ hp_search_slot(
     bool warm = !best->found && core_serves(search, task);
 
     search->task = task;
+    search->core->scarce = false;
     search->scale = scale_of(task, best->found || hard);
     if (warm) {
         search->core->low = task->low;

@@ -328,19 +328,32 @@ look_at_edges(struct search *search)
                                ~core->box.shut.word[w] & ~core->box.early.word[w];
 }
 
+/* Room of a boundary, but no farther outside than the greatest charge reaches: beyond it every
+ * column would be charged the same, and no exchange lead back inside. */
+INLINE int32_t
+near(const struct boundary *boundary, int32_t room, uint32_t shift)
+{
+    int32_t most = (UINT16_MAX / boundary->eighths * 3 / 4) << shift;
+
+    return room < -most ? -most : room;
+}
+
 INLINE void
 look_at_rows(struct search *search)
 {
     const struct hp_core *core = search->core;
+    const struct boundary *window = &search->window;
 
     for (uint32_t w = 0; w < HP_CORE_WORDS; w++)
         search->held.word[w] =
             core->box.chosen.word[w] | search->away.word[w] | ~core->there.word[w];
-    search->room_high = edge(search, core->high - core->box.cost);
-    search->room_low = edge(search, core->low - core->box.cost);
-    for (size_t r = 0; r < search->capacities; r++)
-        search->room[r] =
-            load_of(core, r, core->problem->instance->resources[r].max - core->box.use[r]);
+    search->room_high = near(window, edge(search, core->high - core->box.cost), core->coarse);
+    search->room_low = -near(window, edge(search, core->box.cost - core->low), core->coarse);
+    for (size_t r = 0; r < search->capacities; r++) {
+        int64_t left = core->problem->instance->resources[r].max - core->box.use[r];
+
+        search->room[r] = near(&search->capacity[r], load_of(core, r, left), LOAD_SHIFT);
+    }
     look_at_worth(search);
     look_at_edges(search);
 }
