@@ -17,11 +17,12 @@
 #define SEED_PATIENCE 12
 #define BAN_STEPS     16
 #define BAN_PATIENCE  10
-#define RUNS_IDLE     12 /* runs in a row without a better box end a slot, */
+#define RUNS_IDLE     11 /* runs in a row without a better box end a slot, */
 #define RUNS_TOLL     4 /* so many more for each of at most TOLLS_MAX sharing rows that cost, */
 #define TOLLS_MAX     2
 #define RUNS_MORE     3 /* and for each run that found one */
 #define RUGGED        4 /* so many better boxes, and slots no longer share a centre */
+#define POOR          8 /* a box so far below the best one, in parts: more starts */
 #define SCALE_HARD    4
 #define SLOT_MOVES    1500 /* of improve() in a slot */
 #define ALL_MOVES     7000 /* of all slots; LAST_MOVES in a slot beyond that */
@@ -66,6 +67,7 @@ struct hp_search {
     uint32_t tolls; /* sharing rows that cost something */
     int scale;      /* of all step limits: hard slots get more */
     int finds;      /* of runs from elsewhere, in all slots */
+    int64_t most;   /* value of the best box with these gains and maximum; 0: none yet */
 };
 
 /* Copies of an item that are looked at: those beyond the repeat gains are worth little, and
@@ -831,12 +833,21 @@ core_serves(const struct hp_search *search, const struct hp_slot_task *task)
            search->core->high == task->high && !task->problem->instance->resource_count;
 }
 
+/* Little is left to pack, and moves are cheap, or the search failed. */
+static bool
+poor(const struct hp_search *search, const struct hp_best *best)
+{
+    return search->most - best->value > search->most / POOR;
+}
+
 void
 hp_search_slot(
     struct hp_search *search, const struct hp_slot_task *task, bool hard, struct hp_best *best)
 {
     bool warm = !best->found && core_serves(search, task);
 
+    if (search->core->gain != task->gain || search->core->high != task->high)
+        search->most = 0;
     search->task = task;
     search->core->scarce = false;
     search->scale = scale_of(task, best->found || hard);
@@ -862,7 +873,9 @@ hp_search_slot(
     if (!warm && search->core->count < search->unit_count)
         recentre(search, best);
     find_seeds(search);
-    if (search->scale > SCALE_HARD && search->core->moves < ALL_MOVES)
+    if ((search->scale > SCALE_HARD || poor(search, best)) && search->core->moves < ALL_MOVES)
         search_noisy(search, best, charge_rate(search, 0), false);
     improve(search, best);
+    if (search->most < best->value)
+        search->most = best->value;
 }
