@@ -27,11 +27,13 @@ import os
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+import urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -53,13 +55,16 @@ class Application:
         self.config = os.path.join(bench.work, f"{name}.conf")
         self.log = os.path.join(bench.work, f"{name}.log")
         self.state = os.path.join(bench.work, f"{name}-state")
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.http = free.getsockname()[1]
         lines = [
             f"application.id={self.name}",
             f"bootstrap.servers={bench.brokers}",
             "schema.registry.url=file:schemas",
             f"state.dir={self.state}",
             "replication.factor=1",
-            "http.listen=off",
+            f"http.listen=127.0.0.1:{self.http}",
         ]
         lines += [f"topic.{topic}={self.topic(topic)}" for topic in INPUTS + OUTPUTS]
         lines += settings + bench.settings
@@ -86,6 +91,15 @@ class Application:
             process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=log)
         self.bench.processes.append(process)
         return process
+
+    def metric(self, name):
+        """Its sum now; None as long as nobody answers, 0 when nothing was counted."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.http}/metrics", timeout=5) as answer:
+                lines = answer.read().decode().splitlines()
+        except OSError:
+            return None
+        return sum(int(float(line.split()[1])) for line in lines if line.split("{")[0].split()[0] == name)
 
     def run_to_end(self):
         """Processes everything there is; elapsed and CPU seconds, resident MB."""
@@ -475,9 +489,12 @@ def quiet_events(folder, shown, stocks):
     write_lines(os.path.join(folder, "shown.jsonl"), (
         {"feedback_id": f"s{i}", "user_id": user(), "at": START_MS + i * 4000, "kind": "SHOWN", "item_id": item(),
          "box_id": "b" + "a" * 16} for i in range(shown)))
-    write_lines(os.path.join(folder, "stock.jsonl"), (
-        dict(items[i % 2000], version=2 + i // 2000, updated_at=START_MS + 86400000 + i, stock=rng.randrange(10, 2000))
-        for i in range(stocks)))
+    for name, later in (("stock", 0), ("stock-again", stocks)):
+        write_lines(os.path.join(folder, name + ".jsonl"), (
+            dict(items[i % 2000], version=2 + (i + later) // 2000, updated_at=START_MS + 86400000 + i + later,
+                 stock=rng.randrange(10, 2000)) for i in range(stocks)))
+    write_lines(os.path.join(folder, "price.jsonl"), [
+        dict(items[0], version=1000, updated_at=START_MS + 2 * 86400000, price_minor=items[0]["price_minor"] + 100)])
 
 
 def quiet(bench, shown=100000, stocks=10000):
@@ -500,6 +517,24 @@ def quiet(bench, shown=100000, stocks=10000):
     run("everything again", every)
     run("SHOWN", [("feedback", os.path.join(folder, "shown.jsonl"))])
     run("stock that crosses nothing", [("catalogue", os.path.join(folder, "stock.jsonl"))])
+    walks(bench, application, os.path.join(folder, "stock-again.jsonl"), os.path.join(folder, "price.jsonl"))
+
+
+def walks(bench, application, stock, price):
+    """Stock that crosses nothing while hamper runs; then one price, which shows that walks are counted."""
+    process = application.start()
+    for path, seconds in ((stock, 10), (price, 60)):
+        while application.metric("hamper_transactions_total") is None:
+            time.sleep(0.5)
+        application.feed("catalogue", path)
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and (path == stock or not application.metric("hamper_catalogue_walks_total")):
+            time.sleep(0.5)
+        bench.row("quiet", f"{os.path.basename(path)}, {count_lines(path)}: walks, users looked at",
+                  f"{application.metric('hamper_catalogue_walks_total')}, "
+                  f"{application.metric('hamper_catalogue_walked_users_total')}")
+    process.terminate()
+    process.wait()
 
 
 def requests_meanwhile(bench, application, listener, label, until, rate=20):
