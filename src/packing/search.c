@@ -22,7 +22,8 @@
 #define TOLLS_MAX     2
 #define RUNS_MORE     3 /* and for each run that found one */
 #define RUGGED        4 /* so many better boxes, and slots no longer share a centre */
-#define POOR          8 /* a box so far below the best one, in parts: more starts */
+#define POOR          8 /* a box such a part below the best one, or more: POOR_STARTS */
+#define POOR_STARTS   4
 #define SCALE_HARD    4
 #define SLOT_MOVES    1500 /* of improve() in a slot */
 #define ALL_MOVES     7000 /* of all slots; LAST_MOVES in a slot beyond that */
@@ -739,7 +740,8 @@ improve(struct hp_search *search, struct hp_best *best)
 
 /* Starts spread over the core, by numbers that depend on nothing but their place in line. */
 static void
-search_noisy(struct hp_search *search, struct hp_best *best, int64_t unit, bool stop)
+search_noisy(
+    struct hp_search *search, struct hp_best *best, int64_t unit, int starts, bool stop)
 {
     struct hp_core *core = search->core;
     struct hp_rng rng = {1};
@@ -748,7 +750,7 @@ search_noisy(struct hp_search *search, struct hp_best *best, int64_t unit, bool 
     for (uint32_t j = 0; j < core->count; j++)
         if (core->copy[j] == 0 && core->base[j] > most)
             most = core->base[j];
-    for (int k = 0; k < NOISY_STARTS && !(stop && best->found); k++) {
+    for (int k = 0; k < starts && !(stop && best->found); k++) {
         struct hp_tabu_plan plan = {
             unit * (1 << k % 4), 64, HARD_STEPS, HARD_STEPS, HP_NO_COLUMN};
         int64_t rate = unit / 4 * (k % 7 - 3);
@@ -780,7 +782,7 @@ search_harder(struct hp_search *search, struct hp_best *best)
         fill_at(core, rate);
         hp_tabu_run(core, best, &plan);
     }
-    search_noisy(search, best, unit, true);
+    search_noisy(search, best, unit, NOISY_STARTS, true);
 }
 
 /* Around the best box: columns by what they add to it. */
@@ -833,11 +835,15 @@ core_serves(const struct hp_search *search, const struct hp_slot_task *task)
            search->core->high == task->high && !task->problem->instance->resource_count;
 }
 
-/* Little is left to pack, and moves are cheap, or the search failed. */
-static bool
-poor(const struct hp_search *search, const struct hp_best *best)
+/* Far below the best one there is less left to pack, or the search failed. */
+static int
+starts_for(const struct hp_search *search, const struct hp_best *best)
 {
-    return search->most - best->value > search->most / POOR;
+    if (search->core->moves >= ALL_MOVES)
+        return 0;
+    if (search->scale > SCALE_HARD)
+        return NOISY_STARTS;
+    return search->most - best->value > search->most / POOR ? POOR_STARTS : 0;
 }
 
 void
@@ -873,8 +879,7 @@ hp_search_slot(
     if (!warm && search->core->count < search->unit_count)
         recentre(search, best);
     find_seeds(search);
-    if ((search->scale > SCALE_HARD || poor(search, best)) && search->core->moves < ALL_MOVES)
-        search_noisy(search, best, charge_rate(search, 0), false);
+    search_noisy(search, best, charge_rate(search, 0), starts_for(search, best), false);
     improve(search, best);
     if (search->most < best->value)
         search->most = best->value;
