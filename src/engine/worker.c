@@ -36,7 +36,7 @@
 #define RECHECK_MS       3600000
 #define RESTORE_WAIT_MS  20
 #define HELD_WAIT_MS     5
-#define EMIT_MS          10
+#define EMIT_MS          4
 #define EMIT_LEAST_MS    50
 #define LABELS           320
 

@@ -10,8 +10,8 @@
 #include "flow/again.h"
 
 #define EXTEND_MS (2 * 86400000LL) /* boxes that end sooner are extended */
-#define STEP_MS   5 /* others go on in the next step: requests wait for this one */
-#define AT_ONCE   8 /* users, between two looks at the clock */
+#define STEP_MS   4 /* others go on in the next step: requests wait for this one */
+#define AT_ONCE   4 /* users, between two looks at the clock */
 
 /* One user's refresh, with everything it needs in hand. */
 struct refresh {

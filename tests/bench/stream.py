@@ -11,7 +11,7 @@ Seven parts, each in an application of its own:
   sparse   10,000 items, 200,000 users, 5 lines an order: the same
   latency  orders at 50 a second and at RATE: from the broker's append to the box at a read-committed reader
   race     an allergen to avoid, a request 1 ms later, TIMES times: boxes that hold it
-  quiet    everything a second time, 100,000 SHOWN events, 10,000 stock changes that cross nothing: no box
+  quiet    everything a second time, 100,000 SHOWN events, 10,000 stock changes that cross nothing: no box, no walk
   restart  SIGKILL with millions of pair counters: until the first record is processed, with the state and without
   fanout   a price changes that USERS standing boxes hold: time until all are new, and what requests wait meanwhile;
            an allergen comes in; both again with four SIGKILLs on the way
