@@ -466,19 +466,18 @@ static struct hp_columns
 scarcest(const struct hp_core *core, const struct hp_columns *open)
 {
     struct hp_columns best = {{0}};
-    int least = HP_CORE_MAX + 1;
+    int32_t least = HP_CORE_MAX + 1;
 
     for (uint32_t row = core->row_count; row-- > 0;) {
         struct hp_columns some;
-        int count = 0;
+        int32_t count;
 
         if (core->box.row[row] >= core->row_min[row] ||
             (row == 0 && core->count_live && least <= HP_CORE_MAX))
             continue;
-        for (uint32_t w = 0; w < HP_CORE_WORDS; w++) {
+        for (uint32_t w = 0; w < HP_CORE_WORDS; w++)
             some.word[w] = open->word[w] & core->row_columns[row].word[w];
-            count += __builtin_popcountll(some.word[w]);
-        }
+        count = columns_count(&some);
         if (count && count < least) {
             best = some;
             least = count;

@@ -851,6 +851,7 @@ hp_search_slot(
     struct hp_search *search, const struct hp_slot_task *task, bool hard, struct hp_best *best)
 {
     bool warm = !best->found && core_serves(search, task);
+    int starts;
 
     if (search->core->gain != task->gain || search->core->high != task->high)
         search->most = 0;
@@ -879,7 +880,9 @@ hp_search_slot(
     if (!warm && search->core->count < search->unit_count)
         recentre(search, best);
     find_seeds(search);
-    search_noisy(search, best, charge_rate(search, 0), starts_for(search, best), false);
+    starts = starts_for(search, best);
+    if (starts > 0)
+        search_noisy(search, best, charge_rate(search, 0), starts, false);
     improve(search, best);
     if (search->most < best->value)
         search->most = best->value;
