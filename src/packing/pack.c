@@ -39,7 +39,11 @@
  * manner of reactive tabu search (Battiti and Tecchiolli 1994), and a run that meets two known
  * ones in a row is over.
  *
- * With few columns (small.c) 5 and 6 are not needed: every box that may be better is looked at.
+ * In narrow windows a run ends with a landing (landing.c): up to two columns for up to two
+ * whose prices close the gap, found in one walk over the columns by price.
+ *
+ * With few columns (small.c), or few boxes in a narrow window (landing.c), 5 and 6 are not
+ * needed: every box that may be better is looked at.
  *
  * When all of this meets no box, cheapest.c decides exactly whether there is one: first the
  * window by branch and bound, and what it finds is improved by 4 to 6.

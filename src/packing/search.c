@@ -2,6 +2,7 @@
 #include "packing/search.h"
 
 #include "base/rng.h"
+#include "packing/landing.h"
 #include "packing/small.h"
 #include "packing/toll.h"
 
@@ -30,6 +31,11 @@
 #define LAST_MOVES    150
 #define HARD_STEPS    100
 #define NOISY_STARTS  24
+#define NARROW        64 /* a window narrower than such a part of its maximum is landed in, */
+#define SLOT_LOOKS    60000   /* with so many looks at columns and pairs in a slot */
+#define ALL_LOOKS     1000000 /* and in all */
+#define FEW_WIDTH     10 /* in one narrower than this part all boxes are looked at when that */
+#define FEW_LOOKS     400000 /* takes fewer looks */
 
 struct unit { /* a copy of an item that could be a column */
     int64_t score;
@@ -68,6 +74,9 @@ struct hp_search {
     uint32_t tolls; /* sharing rows that cost something */
     int scale;      /* of all step limits: hard slots get more */
     int finds;      /* of runs from elsewhere, in all slots */
+    bool narrow;    /* the window is: runs end with landings */
+    int64_t looks;  /* that landings may still take in the slot, */
+    int64_t left;   /* and in all slots, those at all boxes included */
     int64_t most;   /* value of the best box with these gains and maximum; 0: none yet */
 };
 
@@ -109,6 +118,7 @@ hp_search_new(const struct hp_problem *problem)
     search->listed = HP_ARENA_ARRAY(arena, count, bool);
     search->credit = HP_ARENA_ARRAY(arena, problem->item_count, int64_t);
     search->core = hp_core_new(problem);
+    search->left = ALL_LOOKS;
     return search;
 }
 
@@ -640,9 +650,23 @@ put_if_open(struct hp_core *core, uint32_t column)
 }
 
 static bool
+run_plan(struct hp_search *search, struct hp_best *best, const struct hp_tabu_plan *plan)
+{
+    bool better = hp_tabu_run(search->core, best, plan);
+
+    int64_t looks = search->looks;
+
+    if (!search->narrow)
+        return better;
+    better |= hp_land(search->core, best, &search->looks);
+    search->left -= looks - search->looks;
+    return better;
+}
+
+static bool
 run(struct hp_search *search, struct hp_best *best, int steps, int patience, uint32_t ban)
 {
-    return hp_tabu_run(search->core, best,
+    return run_plan(search, best,
         &(struct hp_tabu_plan){charge_rate(search, search->core_rate), CHARGE,
             steps * search->scale, patience * search->scale, ban});
 }
@@ -760,7 +784,7 @@ search_noisy(
             noise[j] = (int32_t)hp_rng_between(&rng, 0, most);
         hp_core_reset(core);
         hp_core_fill(core, rate, 0, noise);
-        hp_tabu_run(core, best, &plan);
+        run_plan(search, best, &plan);
     }
 }
 
@@ -780,7 +804,7 @@ search_harder(struct hp_search *search, struct hp_best *best)
         if (rate > core->rate_max || rate < -core->rate_max)
             continue;
         fill_at(core, rate);
-        hp_tabu_run(core, best, &plan);
+        run_plan(search, best, &plan);
     }
     search_noisy(search, best, unit, NOISY_STARTS, true);
 }
@@ -846,6 +870,39 @@ starts_for(const struct hp_search *search, const struct hp_best *best)
     return search->most - best->value > search->most / POOR ? POOR_STARTS : 0;
 }
 
+/* May all boxes of the core be looked at, the last two units of each as pairs? Not in a wide
+ * window, where most pairs land. */
+static bool
+few_boxes(const struct hp_search *search)
+{
+    const struct hp_core *core = search->core;
+    int64_t count = core->count;
+    int64_t looks = count;
+    int64_t boxes = 1;
+    int32_t units = search->problem->row_max[0] - 2;
+
+    if (core->high - core->low >= core->high / FEW_WIDTH)
+        return false;
+    for (uint32_t w = 0; w < HP_CORE_WORDS; w++)
+        units -= __builtin_popcountll(core->pinned.word[w]);
+    for (int32_t k = 1; k <= units && k <= count && looks < FEW_LOOKS; k++) {
+        boxes = boxes * (count - k + 1) / k;
+        looks += boxes * count;
+    }
+    return looks < FEW_LOOKS && looks < search->left;
+}
+
+/* Every box of the core, when there are few: true when there can be no other. */
+static bool
+search_few(struct hp_search *search, struct hp_best *best)
+{
+    bool whole = search->core->count == search->unit_count;
+
+    if (whole && search->core->count <= HP_SMALL_COLUMNS && hp_small_run(search->core, best))
+        return true;
+    return few_boxes(search) && hp_land_all(search->core, best, &search->left) && whole;
+}
+
 void
 hp_search_slot(
     struct hp_search *search, const struct hp_slot_task *task, bool hard, struct hp_best *best)
@@ -858,6 +915,8 @@ hp_search_slot(
     search->task = task;
     search->core->scarce = false;
     search->scale = scale_of(task, best->found || hard);
+    search->narrow = task->high - task->low < task->high / NARROW;
+    search->looks = search->left < SLOT_LOOKS ? search->left : SLOT_LOOKS;
     if (warm) {
         search->core->low = task->low;
         hp_core_share(search->core);
@@ -866,8 +925,7 @@ hp_search_slot(
     }
     if (!warm)
         search_afresh(search, best);
-    if (search->core->count == search->unit_count && search->core->count <= HP_SMALL_COLUMNS &&
-        hp_small_run(search->core, best)) {
+    if (search_few(search, best)) {
         search->warm = best->found;
         return;
     }

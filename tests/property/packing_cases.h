@@ -648,7 +648,7 @@ struct exhaustive {
     bool found; /* inside the window, with sharing */
     int64_t value;
     int64_t cheapest; /* whatever the window, without sharing; -1: none */
-    int32_t quantity[16];
+    int32_t quantity[64];
 };
 
 static inline void

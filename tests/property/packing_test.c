@@ -157,6 +157,111 @@ small_instances_agree_with_an_exhaustive_search(void **state)
     hp_arena_release(&arena);
 }
 
+/* `items` things of which a box of `units` costs between `permille` less and exactly what is
+ * asked for, so that there is one. */
+static struct hp_pack_instance *
+case_narrow(
+    struct hp_rng *rng, struct hp_arena *arena, uint32_t items, int32_t units, int64_t permille)
+{
+    static const int64_t bonus[] = {60000, 20000};
+    struct hp_pack_instance *in = HP_ARENA_NEW(arena, struct hp_pack_instance);
+    struct hp_pack_item *item = HP_ARENA_ARRAY(arena, items, struct hp_pack_item);
+    struct hp_pack_pair *pairs = HP_ARENA_ARRAY(arena, items, struct hp_pack_pair);
+    struct hp_pack_category *categories = HP_ARENA_ARRAY(arena, 3, struct hp_pack_category);
+    struct hp_pack_slot *slots = HP_ARENA_ARRAY(arena, 2, struct hp_pack_slot);
+    int64_t cost = 0;
+
+    for (uint32_t c = 0; c < 3; c++)
+        categories[c] = (struct hp_pack_category){
+            case_name(arena, "c", c), case_name(arena, "C", c), 0, 3, bonus, 2};
+    for (uint32_t i = 0; i < items; i++) {
+        item[i] = (struct hp_pack_item){.id = case_name(arena, "i", i),
+            .price = 1000 + hp_rng_below(rng, 49000),
+            .gain = 1 + hp_rng_below(rng, 1000000),
+            .category = (int32_t)(i % 3)};
+        pairs[i] = (struct hp_pack_pair){i, (i + 1 + hp_rng_below(rng, items - 1)) % items,
+            hp_rng_between(rng, -50000, 90000)};
+        if (i % 5 == 4)
+            item[i].group = item[i - 3].group = case_name(arena, "f", i);
+    }
+    for (int32_t k = 0; k < units; k++) /* neighbours: three kinds, no two of a family */
+        cost += item[(items / 10 * 5 + (uint32_t)k / 3 * 5 + (uint32_t)k % 3) % items].price;
+    for (uint32_t k = 0; k < 2; k++)
+        slots[k] = (struct hp_pack_slot){.name = case_name(arena, "s", k),
+            .min = cost - cost * permille / 1000,
+            .max = cost};
+    *in = (struct hp_pack_instance){.slots = slots,
+        .slot_count = 2,
+        .count_min = 1,
+        .count_max = units,
+        .categories = categories,
+        .category_count = 3,
+        .items = item,
+        .item_count = items,
+        .pairs = pairs,
+        .pair_count = items,
+        .max_share_pct = 50};
+    return in;
+}
+
+/* Where few boxes land in the window, the best of them is found. */
+static void
+narrow_windows_agree_with_an_exhaustive_search(void **state)
+{
+    static const int64_t widths[] = {0, 1, 3, 10, 30, 80};
+    uint64_t first = setting("HAMPER_PACKING_SEED", 1);
+    struct hp_arena arena = {0};
+    struct tally tally = {0};
+
+    (void)state;
+    for (uint64_t seed = first; seed < first + 72; seed++) {
+        struct hp_rng rng = {seed};
+        struct hp_pack_instance *in = case_narrow(&rng, &arena, 20 + (uint32_t)(seed % 17),
+            3 + (int32_t)(seed % 2), widths[seed % HP_ARRAY_SIZE(widths)]);
+        struct hp_pack_answer answer;
+        int32_t *boxes[HP_BOXES_MAX];
+        const char *wrong;
+
+        hp_pack_solve(in, &arena, &answer);
+        wrong = check_answer(&arena, in, &answer, boxes);
+        if (wrong)
+            complain(seed, wrong);
+        if (answer.box_count == 0)
+            complain(seed, "no box");
+        for (size_t slot = 0; slot < in->slot_count; slot++)
+            judge_slot(&tally, seed, in, &answer, slot, boxes);
+        hp_arena_clear(&arena);
+    }
+    print_message("%llu boxes in narrow windows, %llu of them the best\n",
+        (unsigned long long)tally.boxes, (unsigned long long)tally.optimal);
+    assert_int_equal(tally.optimal, tally.boxes);
+    hp_arena_release(&arena);
+}
+
+/* Ones that cost exactly what is asked for, among more than all can be looked at. */
+static void
+exact_prices_are_met(void **state)
+{
+    uint64_t first = setting("HAMPER_PACKING_SEED", 1);
+    struct hp_arena arena = {0};
+    uint64_t missed = 0;
+
+    (void)state;
+    for (uint64_t seed = first; seed < first + 200; seed++) {
+        struct hp_rng rng = {seed};
+        struct hp_pack_answer answer;
+
+        hp_pack_solve(
+            case_narrow(&rng, &arena, 40 + (uint32_t)(seed % 50), 6 + (int32_t)(seed % 4), 0),
+            &arena, &answer);
+        missed += answer.box_count == 0;
+        hp_arena_clear(&arena);
+    }
+    print_message("%llu of 200 exact prices were missed\n", (unsigned long long)missed);
+    assert_true(missed <= 6);
+    hp_arena_release(&arena);
+}
+
 /* Thousands of boxes of the size the stream asks for: not one may break a rule. */
 static void
 realistic_boxes_break_no_rule(void **state)
@@ -341,6 +446,8 @@ main(void)
         cmocka_unit_test(order_and_chaff_do_not_matter),
         cmocka_unit_test(answers_repeat_and_print_one_digest),
         cmocka_unit_test(small_instances_agree_with_an_exhaustive_search),
+        cmocka_unit_test(narrow_windows_agree_with_an_exhaustive_search),
+        cmocka_unit_test(exact_prices_are_met),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
