@@ -24,6 +24,24 @@ hp_strings_hold(struct hp_strings strings, struct hp_bytes text)
     return false;
 }
 
+struct hp_mix
+hp_mixes_bounds(struct hp_mixes mixes, struct hp_bytes category)
+{
+    struct hp_mix bounds = {.category = category};
+
+    for (size_t i = 0; i < mixes.count; i++) {
+        const struct hp_mix *mix = &mixes.items[i];
+
+        if (!hp_bytes_equal(mix->category, category))
+            continue;
+        if (mix->min > bounds.min)
+            bounds.min = mix->min;
+        if (mix->max.present && (!bounds.max.present || mix->max.value < bounds.max.value))
+            bounds.max = mix->max;
+    }
+    return bounds;
+}
+
 /* Goes on only while all is well. */
 #define REQUIRE(check)                                                                         \
     do {                                                                                       \
@@ -174,13 +192,15 @@ check_mixes(struct hp_mixes mixes, struct hp_error *error)
     REQUIRE(check_count(mixes.count, HP_LIST_MAX, "category_mix", error));
     for (size_t i = 0; i < mixes.count; i++) {
         const struct hp_mix *mix = &mixes.items[i];
+        struct hp_mix bounds =
+            hp_mixes_bounds((struct hp_mixes){mixes.items, i + 1}, mix->category);
 
         REQUIRE(check_some_text(
             mix->category, HP_CATEGORY_BYTES_MAX, "category_mix.category", error));
         REQUIRE(check_range(mix->min, any_units, "category_mix.min", error));
         REQUIRE(check_maybe(mix->max, any_units, "category_mix.max", error));
         REQUIRE(check_order_of(
-            (struct hp_maybe){true, mix->min}, mix->max, "category_mix.min", error));
+            (struct hp_maybe){true, bounds.min}, bounds.max, "category_mix.min", error));
     }
     return HP_OK;
 }

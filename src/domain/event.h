@@ -121,6 +121,8 @@ struct hp_mixes {
     const struct hp_mix *items;
     size_t count;
 };
+/* What all lines of a category ask together: the greatest min and the least max. */
+struct hp_mix hp_mixes_bounds(struct hp_mixes mixes, struct hp_bytes category);
 
 struct hp_preferences {
     struct hp_bytes user_id;

@@ -99,20 +99,28 @@ category_index(struct work *work, const struct hp_candidate *candidate)
     return *known - 1;
 }
 
-/* The mix first, so that its categories have a place of their own. */
-static void
+/*
+ * The mix first, so that its categories have a place of their own; lines of one category bind
+ * together. False when there are more categories than places.
+ */
+static bool
 add_mix(struct work *work)
 {
     const struct hp_mixes *mix = &work->order->wish->mix;
 
-    for (size_t i = 0; i < mix->count && i < CATEGORIES_MAX; i++) {
-        int32_t index = category_add(work, mix->items[i].category);
+    for (size_t i = 0; i < mix->count; i++) {
+        const struct hp_mix *line = &mix->items[i];
+        int32_t index = category_add(work, line->category);
         struct hp_pack_category *category = &work->categories[index];
 
-        category->min = mix->items[i].min < 0 ? 0 : mix->items[i].min;
-        if (mix->items[i].max.present && mix->items[i].max.value < HP_PACK_NO_MAX)
-            category->max = (int32_t)mix->items[i].max.value;
+        if (index == CATEGORIES_MAX)
+            return false;
+        if (line->min > category->min)
+            category->min = line->min;
+        if (line->max.present && line->max.value < category->max)
+            category->max = (int32_t)line->max.value;
     }
+    return true;
 }
 
 static void
@@ -195,7 +203,7 @@ add_earlier(struct work *work)
     work->instance.earlier_count = rejected->count;
 }
 
-static void
+static bool
 work_fill(struct work *work)
 {
     const struct hp_wish *wish = work->order->wish;
@@ -211,7 +219,8 @@ work_fill(struct work *work)
         HP_ARENA_ARRAY(work->arena, HP_PACK_CATEGORIES_MAX, struct hp_pack_category);
     work->category_of = HP_ARENA_ARRAY(
         work->arena, hp_assortment_category_count(work->order->offer->assortment) + 1, int32_t);
-    add_mix(work);
+    if (!add_mix(work))
+        return false;
     add_items(work);
     work->instance.pair_count = hp_pairs_make(work->order->offer->assortment, work->candidates,
         work->instance.item_count, work->arena, &work->instance.pairs);
@@ -220,6 +229,7 @@ work_fill(struct work *work)
     work->instance.categories = work->categories;
     if (work->instance.category_count == 0)
         work->instance.category_count = work->category_count;
+    return true;
 }
 
 /* ---- the answer in the words of the contract ----------------------------------------------
@@ -538,12 +548,16 @@ hp_boxes_refuse(const struct hp_box_order *order, const char *reason_code, const
         .reason = hp_bytes_text(reason_code), .message = hp_bytes_text(message)};
 }
 
+/* Of preferences kept by a version that looked at each line alone; newer ones are refused. */
 static const char *
 mix_contradiction(const struct hp_mixes *mix)
 {
-    for (size_t i = 0; i < mix->count; i++)
-        if (mix->items[i].max.present && mix->items[i].max.value < mix->items[i].min)
+    for (size_t i = 0; i < mix->count; i++) {
+        struct hp_mix bounds = hp_mixes_bounds(*mix, mix->items[i].category);
+
+        if (bounds.max.present && bounds.max.value < bounds.min)
             return "a category's least number is above its most";
+    }
     return NULL;
 }
 
@@ -554,8 +568,7 @@ solve(struct work *work, const struct hp_candidates *candidates, struct hp_pack_
     struct hp_error error;
 
     work->candidates = candidates;
-    work_fill(work);
-    if (hp_pack_instance_check(&work->instance, &error))
+    if (!work_fill(work) || hp_pack_instance_check(&work->instance, &error))
         return false;
     hp_pack_solve(&work->instance, work->arena, answer);
     return true;

@@ -69,11 +69,16 @@ def need_order(low, high, name):
 
 def need_mix(mixes):
     need(len(mixes) <= LIST_MAX, "category_mix")
+    least, most = {}, {}
     for mix in mixes:
         need(0 < len(mix["category"].encode()) <= CATEGORY_MAX, "category")
         need_range(mix["min"], 0, QUANTITY_MAX, "min")
         need_range(mix["max"], 0, QUANTITY_MAX, "max")
-        need_order(mix["min"], mix["max"], "min")
+        name = mix["category"]
+        least[name] = max(mix["min"], least.get(name, 0))
+        if mix["max"] is not None:
+            most[name] = min(mix["max"], most.get(name, mix["max"]))
+        need_order(least[name], most.get(name), "min")
 
 
 def check_order(order, appended):

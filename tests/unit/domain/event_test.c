@@ -281,6 +281,8 @@ preferences_do_not_contradict_themselves(void **state)
 {
     struct hp_preferences preferences = good_preferences();
     struct hp_mix mix = {text("tea"), 3, {true, 2}};
+    struct hp_mix lines[] = {{text("tea"), 3, {false, 0}}, {text("nuts"), 0, {true, 2}},
+        {text("tea"), 0, {true, 2}}};
 
     (void)state;
     preferences.budget_min_minor = (struct hp_maybe){true, 200};
@@ -297,6 +299,28 @@ preferences_do_not_contradict_themselves(void **state)
     preferences.category_mix = (struct hp_mixes){&mix, 1};
     refused(
         hp_preferences_check(&preferences, NOW, &error), HP_CODE_CONTRADICTION, "category_mix");
+    preferences.category_mix = (struct hp_mixes){lines, 3};
+    refused(
+        hp_preferences_check(&preferences, NOW, &error), HP_CODE_CONTRADICTION, "category_mix");
+    lines[2].max.value = 3;
+    assert_int_equal(hp_preferences_check(&preferences, NOW, &error), HP_OK);
+}
+
+/* Whichever line comes last, none is forgotten. */
+static void
+lines_of_a_category_bind_together(void **state)
+{
+    struct hp_mix lines[] = {{text("tea"), 2, {true, 9}}, {text("tea"), 4, {false, 0}},
+        {text("nuts"), 7, {true, 7}}, {text("tea"), 0, {true, 5}}, {text("tea"), 1, {true, 6}}};
+    struct hp_mix tea = hp_mixes_bounds((struct hp_mixes){lines, 5}, text("tea"));
+    struct hp_mix none = hp_mixes_bounds((struct hp_mixes){lines, 5}, text("spice"));
+
+    (void)state;
+    assert_int_equal(tea.min, 4);
+    assert_true(tea.max.present);
+    assert_int_equal(tea.max.value, 5);
+    assert_int_equal(none.min, 0);
+    assert_false(none.max.present);
 }
 
 static void
@@ -393,6 +417,7 @@ main(void)
         cmocka_unit_test(feedback_says_what_it_is_about),
         cmocka_unit_test(rating_needs_an_item_and_1_to_5),
         cmocka_unit_test(preferences_do_not_contradict_themselves),
+        cmocka_unit_test(lines_of_a_category_bind_together),
         cmocka_unit_test(preferences_keep_their_limits),
         cmocka_unit_test(request_with_a_contradictory_budget_passes),
         cmocka_unit_test(catalogue_item_keeps_its_limits),

@@ -202,6 +202,70 @@ contradictions_are_answered_and_never_dead_letters(void **state)
     assert_int_equal(dead, 0);
 }
 
+static int
+units_of(const struct hp_box *box, const char *category)
+{
+    int units = 0;
+
+    for (size_t i = 0; i < box->item_count; i++)
+        if (hp_bytes_is(box->items[i].category, category))
+            units += box->items[i].quantity;
+    return units;
+}
+
+/* Nobody sees which of two lines was meant, so a box keeps both. */
+static void
+lines_of_the_mix_about_one_category_bind_together(void **state)
+{
+    static const char *const both[] = {
+        ",'boxes':1,'category_mix':[{'category':'spice','min':2},{'category':'spice','max':2}]",
+        ",'boxes':1,'category_mix':[{'category':'spice','max':2},{'category':'spice','min':2}"
+        "]"};
+    size_t dead;
+
+    (void)state;
+    for (size_t i = 0; i < HP_ARRAY_SIZE(both); i++) {
+        const struct hp_recommendation *boxes;
+        const char *id = i ? "q1" : "q0";
+
+        request(id, "asha", both[i]);
+        boxes = answer_of(id, NULL);
+        assert_int_equal(boxes->box_count, 1);
+        assert_int_equal(units_of(&boxes->boxes[0], "spice"), 2);
+        preferences(i ? "ravi" : "mira", both[i]);
+        flow_rig_settle(&rig);
+        boxes = flow_rig_standing(&rig, i ? "ravi" : "mira");
+        assert_int_equal(boxes->box_count, 1);
+        assert_int_equal(units_of(&boxes->boxes[0], "spice"), 2);
+    }
+    request("q2", "asha",
+        ",'category_mix':[{'category':'tea','min':3},{'category':'nuts'},"
+        "{'category':'tea','max':2}]");
+    preferences(
+        "asha", ",'category_mix':[{'category':'tea','max':2},{'category':'tea','min':3}]");
+    flow_rig_settle(&rig);
+    assert_refused("q2", "CONTRADICTION");
+    assert_string_equal(flow_rig_dead(&rig, &dead), "CONTRADICTION");
+    assert_int_equal(dead, 1);
+}
+
+/* More categories than a box has places for are told, not cut off. */
+static void
+a_mix_of_too_many_categories_is_refused(void **state)
+{
+    struct hp_buffer more = {0};
+
+    (void)state;
+    hp_buffer_printf(&more, ",'category_mix':[");
+    for (int i = 0; i < 200; i++)
+        hp_buffer_printf(&more, "{'category':'c%d','max':1},", i);
+    hp_buffer_printf(&more, "{'category':'spice','max':0}]%c", '\0');
+    request("q1", "asha", (const char *)more.data);
+    flow_rig_settle(&rig);
+    assert_refused("q1", "LIMIT");
+    hp_buffer_release(&more);
+}
+
 /* Times that cannot be meant: the answer's own times stay sane. */
 static void
 an_impossible_time_is_answered_with_a_possible_one(void **state)
@@ -407,6 +471,8 @@ main(void)
         CASE(musts_are_in_every_box_and_exclusions_beat_them),
         CASE(a_budget_too_low_is_told_the_least_that_does),
         CASE(contradictions_are_answered_and_never_dead_letters),
+        CASE(lines_of_the_mix_about_one_category_bind_together),
+        CASE(a_mix_of_too_many_categories_is_refused),
         CASE(an_impossible_time_is_answered_with_a_possible_one),
         CASE(a_request_that_waited_too_long_has_expired),
         CASE(thirty_requests_a_minute_are_answered_with_boxes),
