@@ -15,10 +15,12 @@
 #define RATE_WINDOW_MS   60000LL
 #define RATE_MAX         30
 
-/* The last requests of a user, oldest first. */
+static_assert(RATE_MAX < HP_REQUESTS_KNOWN_MAX, "something can always be forgotten");
+
+/* The last requests of a user, oldest first; room for one more than are kept. */
 struct known {
-    struct hp_bytes ids[HP_REQUESTS_KNOWN_MAX];
-    int64_t times[HP_REQUESTS_KNOWN_MAX]; /* append times; 0: answered without counting */
+    struct hp_bytes ids[HP_REQUESTS_KNOWN_MAX + 1];
+    int64_t times[HP_REQUESTS_KNOWN_MAX + 1]; /* append times; 0: answered without counting */
     size_t count;
 };
 
@@ -49,22 +51,46 @@ known_load(
     return HP_OK;
 }
 
+/*
+ * The oldest, but none of the last RATE_MAX that count: a flood of refused ones must not push
+ * out those it is refused for.
+ */
+static size_t
+least_needed(const struct known *known)
+{
+    size_t oldest = 0;
+    size_t counting = 0;
+
+    for (size_t i = known->count; i-- > 0;) {
+        counting += known->times[i] != 0;
+        if (known->times[i] == 0 || counting > RATE_MAX)
+            oldest = i;
+    }
+    return oldest;
+}
+
 static enum hp_status
 known_add(struct hp_step *step, struct hp_bytes key, struct known *known, struct hp_bytes id,
     int64_t time, struct hp_error *error)
 {
-    size_t first = known->count == HP_REQUESTS_KNOWN_MAX ? 1 : 0;
     struct hp_buffer value = {0};
     enum hp_status status;
+    size_t forgotten;
+    bool full;
 
+    known->ids[known->count] = id;
+    known->times[known->count] = time;
+    known->count++;
+    full = known->count > HP_REQUESTS_KNOWN_MAX;
+    forgotten = full ? least_needed(known) : known->count;
     hp_put_u8(&value, REQUESTS_VERSION);
-    hp_put_u8(&value, (uint8_t)(known->count - first + 1));
-    for (size_t i = first; i < known->count; i++) {
+    hp_put_u8(&value, (uint8_t)(known->count - full));
+    for (size_t i = 0; i < known->count; i++) {
+        if (i == forgotten)
+            continue;
         hp_put_bytes(&value, known->ids[i]);
         hp_put_varint(&value, known->times[i]);
     }
-    hp_put_bytes(&value, id);
-    hp_put_varint(&value, time);
     status = hp_step_put(step, HP_STORE_REQUESTS, key, hp_buffer_bytes(&value), error);
     hp_buffer_release(&value);
     return status;

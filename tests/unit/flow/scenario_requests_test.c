@@ -333,6 +333,30 @@ thirty_requests_a_minute_are_answered_with_boxes(void **state)
     assert_true(flow_rig_revisions(&rig));
 }
 
+/* Refused ones fill the row of known requests, and must not push out those that count. */
+static void
+a_flood_is_answered_thirty_times(void **state)
+{
+    struct flow_seen_list answers;
+    size_t served = 0;
+
+    (void)state;
+    ask(1, 400, ",'boxes':1");
+    ask(1, 30, ",'boxes':1");
+    answers = flow_rig_read(&rig, HP_TOPIC_BOX_ANSWERS);
+    for (size_t i = 0; i < answers.count; i++)
+        served += answers.items[i].content.status == HP_BOXES_OK;
+    assert_int_equal(served, 30);
+    assert_int_equal(answers.count, 400);
+    assert_refused("q31", "RATE_LIMITED");
+    assert_refused("q400", "RATE_LIMITED");
+    rig.now_ms += 60000;
+    ask(401, 430, ",'boxes':1");
+    ask(367, 430, ",'boxes':1");
+    assert_int_equal(flow_rig_answer(&rig, "q430")->status, HP_BOXES_OK);
+    assert_int_equal(answers_to("asha"), 430);
+}
+
 /* What is refused for its content costs an answer as well. */
 static void
 nonsense_counts_towards_the_limit(void **state)
@@ -476,6 +500,7 @@ main(void)
         CASE(an_impossible_time_is_answered_with_a_possible_one),
         CASE(a_request_that_waited_too_long_has_expired),
         CASE(thirty_requests_a_minute_are_answered_with_boxes),
+        CASE(a_flood_is_answered_thirty_times),
         CASE(nonsense_counts_towards_the_limit),
         CASE(a_recipient_is_not_sent_the_same_again_within_a_year),
         CASE(an_occasion_is_told_back),
