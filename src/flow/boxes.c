@@ -574,8 +574,8 @@ solve(struct work *work, const struct hp_candidates *candidates, struct hp_pack_
     return true;
 }
 
-void
-hp_boxes_make(const struct hp_box_order *order, struct hp_recommendation *recommendation,
+static void
+make_boxes(const struct hp_box_order *order, struct hp_recommendation *recommendation,
     struct hp_strings *families)
 {
     const struct hp_wish *wish = order->wish;
@@ -621,6 +621,36 @@ hp_boxes_make(const struct hp_box_order *order, struct hp_recommendation *recomm
     }
     fill_frame(order, recommendation);
     take_answer(&work, &answer, recommendation, families);
+}
+
+static const char *
+window_words(const struct hp_box_order *order)
+{
+    struct hp_bytes currency = hp_bytes_text(order->flow->options.currency);
+    char least[HP_MONEY_TEXT];
+    char most[HP_MONEY_TEXT];
+
+    hp_money_text(order->wish->budget_min, currency, least);
+    hp_money_text(order->wish->budget_max, currency, most);
+    return hp_arena_printf(hp_step_arena(order->step),
+        "the least to spend, %s, is above the most, %s%s", least, most,
+        order->wish->max_stated ? "" : ", which nobody stated: state both");
+}
+
+/*
+ * A window with nothing in it is packed like any other, for the sake of the advice: what the
+ * cheapest box costs. Whatever else is in the way, the window is.
+ */
+void
+hp_boxes_make(const struct hp_box_order *order, struct hp_recommendation *recommendation,
+    struct hp_strings *families)
+{
+    make_boxes(order, recommendation, families);
+    if (order->wish->budget_min <= order->wish->budget_max)
+        return;
+    HP_ASSERT(recommendation->box_count == 0);
+    recommendation->advice.reason = hp_bytes_text("CONTRADICTION");
+    recommendation->advice.message = hp_bytes_text(window_words(order));
 }
 
 void

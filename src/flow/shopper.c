@@ -217,12 +217,9 @@ wish_budget(const struct hp_flow *flow, const struct hp_shopper *shopper,
     if (!max.present)
         max = preferences->budget_max_minor;
     wish->budget_max = max.present ? max.value : usual_budget(flow, &shopper->aggregate);
+    wish->max_stated = max.present;
     wish->min_hard = min.present;
     wish->budget_min = min.value;
-    if (!max.present && min.present && min.value > wish->budget_max)
-        wish->budget_max = min.value; /* only the least was stated: it lifts what we guessed */
-    if (wish->budget_min > wish->budget_max)
-        wish->contradiction = "the least to spend is above the most";
 }
 
 static int32_t
@@ -255,7 +252,7 @@ wish_counts(const struct hp_flow *flow, const struct hp_shopper *shopper,
         wish->items_max = HP_BOX_UNITS_MAX;
     if (wish->items_min < 1)
         wish->items_min = 1;
-    if (wish->items_min > wish->items_max && !wish->contradiction)
+    if (wish->items_min > wish->items_max)
         wish->contradiction = "the least number of items is above the most";
     wish->boxes = stated(asked->boxes, preferences->boxes, 3);
     wish->boxes = wish->boxes < 1 ? 1 : wish->boxes > HP_BOXES_MAX ? HP_BOXES_MAX : wish->boxes;

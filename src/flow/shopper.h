@@ -36,8 +36,9 @@ HP_MUST_CHECK enum hp_status hp_shopper_load(struct hp_step *step, struct hp_byt
 
 struct hp_wish {
     int64_t budget_max;
-    int64_t budget_min;
-    bool min_hard; /* somebody stated it: no ladder below */
+    int64_t budget_min; /* above budget_max: no box, only advice */
+    bool max_stated;    /* by the request or the preferences; otherwise a guess of ours */
+    bool min_hard;      /* somebody stated it: no ladder below */
     int32_t items_min;
     int32_t items_max;
     int32_t boxes;

@@ -313,6 +313,29 @@ a_stated_floor_is_hard(void **state)
     assert_true(standing->advised);
 }
 
+/* Orders may lift the usual most later, so the preferences themselves are kept. */
+static void
+a_floor_above_the_usual_most_waits_for_a_higher_one(void **state)
+{
+    const struct hp_recommendation *standing;
+    size_t count;
+
+    (void)state;
+    preferences("asha", ",'budget_min_minor':160000,'boxes':1");
+    standing = boxes_of("asha", NULL);
+    assert_int_equal(standing->status, HP_BOXES_INFEASIBLE);
+    assert_true(hp_bytes_is(standing->advice.reason, "CONTRADICTION"));
+    assert_true(standing->advice.min_budget_minor.present);
+    flow_rig_dead(&rig, &count);
+    assert_int_equal(count, 0);
+    order_of("o1", "asha", 171000);
+    order_of("o2", "asha", 172000);
+    standing = boxes_of("asha", NULL);
+    assert_int_equal(standing->status, HP_BOXES_OK);
+    assert_int_equal(standing->budget_max_minor, 180000);
+    assert_int_equal(standing->budget_min_minor, 160000);
+}
+
 static void
 contradicting_preferences_are_a_dead_letter(void **state)
 {
@@ -742,6 +765,7 @@ main(void)
         CASE(habits_are_kept_between_500_and_10000_rupees),
         CASE(a_ladder_of_floors_is_told_by_its_lowest_rung),
         CASE(a_stated_floor_is_hard),
+        CASE(a_floor_above_the_usual_most_waits_for_a_higher_one),
         CASE(contradicting_preferences_are_a_dead_letter),
         CASE(cancelled_orders_leave_as_if_they_had_never_been),
         CASE(an_older_version_changes_nothing),

@@ -182,6 +182,40 @@ a_budget_too_low_is_told_the_least_that_does(void **state)
 }
 
 static void
+assert_message(const char *id, const char *message)
+{
+    assert_string_equal(
+        hp_arena_text(&rig.arena, flow_rig_answer(&rig, id)->advice.message), message);
+}
+
+/* A guess of ours is a most like any other: nobody is sold a dearer box than the record says.
+ */
+static void
+a_least_above_a_guessed_most_contradicts(void **state)
+{
+    const struct hp_recommendation *answer;
+
+    (void)state;
+    request("q1", "asha", ",'budget_min_minor':200000");
+    request("q2", "asha", ",'budget_min_minor':90000,'budget_max_minor':80000");
+    request("q3", "asha", ",'budget_min_minor':150000,'boxes':1");
+    answer = answer_of("q1", NULL);
+    assert_refused("q1", "CONTRADICTION");
+    assert_message("q1", "the least to spend, ₹2,000, is above the most, ₹1,500, which nobody "
+                         "stated: state both");
+    assert_int_equal(answer->budget_min_minor, 200000);
+    assert_int_equal(answer->budget_max_minor, 150000);
+    assert_int_equal(answer->advice.min_budget_minor.value, 33000);
+    assert_int_equal(answer->advice.cheapest_count, 3);
+    assert_refused("q2", "CONTRADICTION");
+    assert_message("q2", "the least to spend, ₹900, is above the most, ₹800");
+    assert_int_equal(flow_rig_answer(&rig, "q2")->advice.min_budget_minor.value, 33000);
+    answer = answer_of("q3", NULL);
+    assert_int_equal(answer->box_count, 1);
+    assert_int_equal(answer->boxes[0].total_minor, 150000);
+}
+
+static void
 contradictions_are_answered_and_never_dead_letters(void **state)
 {
     size_t dead;
@@ -494,6 +528,7 @@ main(void)
         CASE(a_request_adds_rules_and_replaces_wishes),
         CASE(musts_are_in_every_box_and_exclusions_beat_them),
         CASE(a_budget_too_low_is_told_the_least_that_does),
+        CASE(a_least_above_a_guessed_most_contradicts),
         CASE(contradictions_are_answered_and_never_dead_letters),
         CASE(lines_of_the_mix_about_one_category_bind_together),
         CASE(a_mix_of_too_many_categories_is_refused),
