@@ -343,16 +343,22 @@ covered(const struct work *work, const struct hp_pack_reason *told)
     return kept.data ? kept : hp_bytes_text("");
 }
 
+/*
+ * The record has one maximum, so FILL speaks of that, whatever window the slot was packed for.
+ * The packer tells it of no slot without a maximum.
+ */
 static void
 box_reasons(const struct work *work, const struct hp_pack_box *box, struct reasons *reasons)
 {
     struct hp_arena *arena = work->arena;
+    int64_t most = work->order->wish->budget_max;
 
     for (size_t i = 0; i < box->reason_count; i++) {
         const struct hp_pack_reason *told = &box->reasons[i];
 
         if (told->code == HP_PACK_FILL)
-            add_reason(reasons, reason(arena, "FILL", 1, "pct", text_of(arena, told->number)));
+            add_reason(reasons,
+                reason(arena, "FILL", 1, "pct", text_of(arena, box->cost * 100 / most)));
         if (told->code == HP_PACK_COVERS)
             add_reason(reasons, reason(arena, "COVERS", 1, "categories", covered(work, told)));
         if (told->code == HP_PACK_DIFFERS)

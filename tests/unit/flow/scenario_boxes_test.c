@@ -313,6 +313,39 @@ a_stated_floor_is_hard(void **state)
     assert_true(standing->advised);
 }
 
+static long
+told_pct(const struct hp_box *box)
+{
+    for (size_t i = 0; i < box->reason_count; i++)
+        if (hp_bytes_is(box->reasons[i].code, "FILL"))
+            return strtol(hp_arena_text(&rig.arena, box->reasons[i].args[0].value), NULL, 10);
+    return -1;
+}
+
+/* The record knows one maximum; what is said of a value box must be true of that one. */
+static void
+tiers_fill_parts_of_one_maximum(void **state)
+{
+    const struct hp_recommendation *standing;
+
+    (void)state;
+    flow_rig_crash(&rig);
+    rig.options.slots = HP_SLOTS_TIERS;
+    flow_rig_start(&rig);
+    preferences("asha", ",'boxes':4");
+    standing = boxes_of("asha", NULL);
+    assert_int_equal(standing->box_count, 4);
+    assert_int_equal(standing->budget_max_minor, 150000);
+    for (size_t i = 0; i < 4; i++) {
+        const struct hp_box *box = &standing->boxes[i];
+        bool value = box->slot % 2 == 0;
+
+        assert_in_range(box->total_minor, value ? 90000 : 127500, value ? 112500 : 150000);
+        assert_int_equal(told_pct(box), box->total_minor * 100 / 150000);
+    }
+    assert_int_equal(standing->budget_min_minor, 90000);
+}
+
 /* Orders may lift the usual most later, so the preferences themselves are kept. */
 static void
 a_floor_above_the_usual_most_waits_for_a_higher_one(void **state)
@@ -765,6 +798,7 @@ main(void)
         CASE(habits_are_kept_between_500_and_10000_rupees),
         CASE(a_ladder_of_floors_is_told_by_its_lowest_rung),
         CASE(a_stated_floor_is_hard),
+        CASE(tiers_fill_parts_of_one_maximum),
         CASE(a_floor_above_the_usual_most_waits_for_a_higher_one),
         CASE(contradicting_preferences_are_a_dead_letter),
         CASE(cancelled_orders_leave_as_if_they_had_never_been),
