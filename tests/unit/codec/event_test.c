@@ -147,6 +147,21 @@ every_example_survives_the_round_trip(void **state)
     }
 }
 
+/* Consumers copy the names from it, so they are those that the stream writes. */
+static void
+example_boxes_use_the_words_of_the_contract(void **state)
+{
+    struct fixture *fixture = *state;
+    struct hp_recommendation boxes = {0};
+
+    read_example(fixture, HP_RECORD_BOX_RECOMMENDATION);
+    from_json(fixture, HP_RECORD_BOX_RECOMMENDATION,
+        hp_arena_text(&fixture->arena, hp_buffer_bytes(&fixture->json)), &boxes);
+    assert_true(hp_bytes_is(boxes.advice.reason, "SHARING_EXHAUSTED"));
+    assert_true(hp_bytes_is(boxes.boxes[0].reasons[0].code, "FILL"));
+    assert_true(hp_bytes_is(boxes.boxes[0].reasons[0].args[0].key, "pct"));
+}
+
 static void
 example_order_means_what_it_says(void **state)
 {
@@ -538,6 +553,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(every_example_survives_the_round_trip),
+        TEST(example_boxes_use_the_words_of_the_contract),
         TEST(example_order_means_what_it_says),
         TEST(unknown_id_and_odd_frames_have_their_own_reasons),
         TEST(another_records_schema_is_a_mismatch_every_time),
