@@ -252,7 +252,9 @@ wish_counts(const struct hp_flow *flow, const struct hp_shopper *shopper,
         wish->items_max = HP_BOX_UNITS_MAX;
     if (wish->items_min < 1)
         wish->items_min = 1;
-    if (wish->items_min > wish->items_max)
+    if (wish->items_max < 1)
+        wish->contradiction = "the most items wanted is 0, and a box holds at least one";
+    else if (wish->items_min > wish->items_max)
         wish->contradiction = "the least number of items is above the most";
     wish->boxes = stated(asked->boxes, preferences->boxes, 3);
     wish->boxes = wish->boxes < 1 ? 1 : wish->boxes > HP_BOXES_MAX ? HP_BOXES_MAX : wish->boxes;

@@ -226,12 +226,17 @@ contradictions_are_answered_and_never_dead_letters(void **state)
     request("q3", "asha", ",'category_mix':[{'category':'tea','min':3,'max':2}]");
     request("q4", "asha", ",'diets':['breatharian']");
     request("q5", "asha", ",'boxes':9");
+    request("q6", "asha", ",'items_min':0,'items_max':0");
+    request("q7", "asha", ",'category_mix':[{'category':'','min':1}]");
     flow_rig_settle(&rig);
     assert_refused("q1", "CONTRADICTION");
     assert_refused("q2", "CONTRADICTION");
     assert_refused("q3", "CONTRADICTION");
     assert_refused("q4", "UNKNOWN_DIET");
     assert_refused("q5", "LIMIT");
+    assert_refused("q6", "CONTRADICTION");
+    assert_message("q6", "the most items wanted is 0, and a box holds at least one");
+    assert_refused("q7", "INCOMPLETE");
     flow_rig_dead(&rig, &dead);
     assert_int_equal(dead, 0);
 }
