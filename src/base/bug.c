@@ -34,6 +34,7 @@ static const char *const names[HP_BUG_COUNT] = {
     [HP_BUG_REVISION_LOST] = "revision-lost",
     [HP_BUG_BLOCKS_KEPT] = "blocks-kept",
     [HP_BUG_SENT_EARLY] = "sent-early",
+    [HP_BUG_TOLD_TWICE] = "told-twice",
 };
 
 bool

@@ -39,6 +39,7 @@ enum hp_bug {
     HP_BUG_REVISION_LOST,       /* a revision is used but not kept */
     HP_BUG_BLOCKS_KEPT,         /* co-counts in memory survive an abort */
     HP_BUG_SENT_EARLY,          /* a task's part is sent before what it emits */
+    HP_BUG_TOLD_TWICE,          /* a commit holds two standing records of a user */
     HP_BUG_COUNT
 };
 

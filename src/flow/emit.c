@@ -13,6 +13,29 @@
 #define STEP_MS   4 /* others go on in the next step: requests wait for this one */
 #define AT_ONCE   4 /* users, between two looks at the clock */
 
+void
+hp_told_add(struct hp_step *step, struct hp_bytes user)
+{
+    struct hp_flow_task *own = hp_task_user(hp_step_task(step));
+
+    hp_table_put(&own->told, user, hp_bytes("", 0));
+}
+
+bool
+hp_told_has(struct hp_step *step, struct hp_bytes user)
+{
+    struct hp_flow_task *own = hp_task_user(hp_step_task(step));
+
+    return hp_table_find(&own->told, user) && !hp_bug(HP_BUG_TOLD_TWICE);
+}
+
+void
+hp_told_clear(struct hp_flow_task *own)
+{
+    hp_table_clear(&own->told);
+    hp_arena_clear(&own->told_arena);
+}
+
 /* One user's refresh, with everything it needs in hand. */
 struct refresh {
     struct hp_flow *flow;
@@ -117,6 +140,8 @@ send_standing(struct refresh *refresh, const struct hp_recommendation *recommend
                 .key = refresh->shopper.user,
                 .value = hp_buffer_bytes(&value)},
             error);
+    if (!status)
+        hp_told_add(refresh->step, refresh->shopper.user);
     hp_buffer_release(&value);
     return status;
 }
@@ -130,12 +155,23 @@ is_news(const struct refresh *refresh, const struct hp_recommendation *recommend
            refresh->standing.valid_until < recommendation->generated_at + EXTEND_MS;
 }
 
+/* Never before the boxes that stand: what comes late must not make them end earlier. */
+static int64_t
+now_of(const struct refresh *refresh)
+{
+    int64_t now = refresh->pending->pending.now;
+
+    if (now < refresh->shopper.latest_at)
+        now = refresh->shopper.latest_at;
+    if (refresh->stands && now < refresh->standing.generated_at)
+        now = refresh->standing.generated_at;
+    return now;
+}
+
 static enum hp_status
 emit_boxes(struct refresh *refresh, struct hp_error *error)
 {
-    int64_t now = refresh->pending->pending.now > refresh->shopper.latest_at
-                      ? refresh->pending->pending.now
-                      : refresh->shopper.latest_at;
+    int64_t now = now_of(refresh);
     struct hp_strings families[HP_BOXES_MAX] = {{0}};
     struct hp_recommendation recommendation;
     struct hp_revision revision;
@@ -209,9 +245,11 @@ goes_on(const struct hp_flow *flow, size_t done, size_t fresh, int64_t began_ms)
     return flow->options.clock_ms(flow->options.clock_context) - began_ms < STEP_MS;
 }
 
+/* `*left`: there are more. `*told`: the next one has a record in the open transaction, and a
+ * commit has one of each; that one and those behind wait for it. */
 static enum hp_status
 refresh_some(struct hp_flow *flow, struct hp_step *step, const struct hp_offer *offer,
-    size_t max, size_t *done, bool *more, struct hp_error *error)
+    size_t max, size_t *done, bool *left, bool *told, struct hp_error *error)
 {
     struct hp_pending_user *users =
         HP_ARENA_ARRAY(hp_step_arena(step), max, struct hp_pending_user);
@@ -222,10 +260,13 @@ refresh_some(struct hp_flow *flow, struct hp_step *step, const struct hp_offer *
         struct refresh refresh = {
             .flow = flow, .step = step, .offer = offer, .pending = &users[i]};
 
+        *told = hp_told_has(step, users[i].user);
+        if (*told)
+            break;
         status = refresh_user(&refresh, error);
+        ++*done;
     }
-    *more = count == max;
-    *done += count;
+    *left = *told || count == max;
     return status;
 }
 
@@ -238,14 +279,17 @@ hp_flow_emit(struct hp_flow *flow, struct hp_step *step, int64_t now_ms, bool *m
     const struct hp_offer *offer;
     enum hp_status status = HP_OK;
     bool left = true;
+    bool told = false;
     size_t done = 0;
 
     if (hp_task_lag(hp_step_task(step)) > flow->options.emit_defer_records)
         return HP_OK; /* far behind: standing boxes wait, requests do not */
     offer = hp_offer_acquire(flow->offers);
-    while (!status && left && done < max && goes_on(flow, done, own->fresh, now_ms))
+    while (!status && left && !told && done < max && goes_on(flow, done, own->fresh, now_ms))
         status = refresh_some(flow, step, offer, max - done < AT_ONCE ? max - done : AT_ONCE,
-            &done, &left, error);
+            &done, &left, &told, error);
+    if (told)
+        hp_step_hurry(step);
     hp_offer_release(flow->offers, offer);
     own->fresh = 0;
     *more |= left;

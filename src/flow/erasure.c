@@ -145,6 +145,7 @@ bury_standing(
             hp_step_put(step, stores[i], hp_key_user(step, user), (struct hp_bytes){0}, error);
     if (status || !revision.had_standing)
         return status;
+    hp_told_add(step, user);
     return hp_step_send(step,
         &(struct hp_outgoing){.topic = flow->options.topics->name[HP_TOPIC_BOX_RECOMMENDATIONS],
             .partition = hp_task_partition(hp_step_task(step)),

@@ -185,6 +185,7 @@ task_reset(struct hp_flow_task *own)
     own->generation = 0;
     own->queue_floor = (struct hp_queue_floor){0};
     own->fresh = 0;
+    hp_told_clear(own);
     own->absent_checked = false;
     memset(own->catalogue_done, 0, sizeof(own->catalogue_done));
 }
@@ -196,6 +197,7 @@ flow_opened(void *context, struct hp_task *task, struct hp_error *error)
     struct hp_flow_task *own = hp_alloc(sizeof(*own));
 
     (void)error;
+    hp_table_init(&own->told, &own->told_arena, false);
     own->deriver.pasts.tally = &flow->pasts;
     own->deriver.pasts.bytes_max = flow->options.rows_cache_bytes / 4;
     own->deriver.pasts.share = own->deriver.pasts.bytes_max / (size_t)flow->options.partitions;
@@ -231,6 +233,7 @@ flow_closed(void *context, struct hp_task *task)
     hp_rows_aborted(&own->rows);
     hp_deriver_forget(&own->deriver);
     hp_blocks_close(&own->blocks);
+    hp_arena_release(&own->told_arena);
     free(own);
     hp_task_set_user(task, NULL);
 }
@@ -243,6 +246,7 @@ flow_committed(void *context, struct hp_task *task)
     (void)context;
     if (!own)
         return;
+    hp_told_clear(own);
     hp_blocks_committed(&own->blocks);
     hp_deriver_committed(&own->deriver);
 }

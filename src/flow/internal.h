@@ -6,6 +6,7 @@
 #ifndef HP_FLOW_INTERNAL_H
 #define HP_FLOW_INTERNAL_H
 
+#include "engine/table.h"
 #include "flow/catalogue.h"
 #include "flow/derive.h"
 #include "flow/flow.h"
@@ -50,6 +51,8 @@ struct hp_flow_task {
     struct hp_bytes sweep_user; /* cursor of a running sweep; owned, no value when none runs */
     struct hp_queue_floor queue_floor; /* of the pending users; where a scan begins */
     size_t fresh;                      /* records since users were last looked at */
+    struct hp_table told; /* users of whom the open transaction has a standing record */
+    struct hp_arena told_arena;
     struct hp_blocks blocks;
     struct hp_deriver deriver;
     struct hp_rows_pace rows;
@@ -82,6 +85,11 @@ HP_MUST_CHECK enum hp_status hp_flow_request(struct hp_flow *flow, struct hp_ste
     const struct hp_event *event, struct hp_error *error);
 HP_MUST_CHECK enum hp_status hp_flow_erasure(struct hp_flow *flow, struct hp_step *step,
     const struct hp_event *event, struct hp_error *error);
+
+/* The open transaction has a standing record, or a tombstone, of the user. */
+void hp_told_add(struct hp_step *step, struct hp_bytes user);
+bool hp_told_has(struct hp_step *step, struct hp_bytes user);
+void hp_told_clear(struct hp_flow_task *own); /* it has ended */
 
 /* Emit: at most `emit.batch.users` of the pending; `*more` when some are left. */
 HP_MUST_CHECK enum hp_status hp_flow_emit(struct hp_flow *flow, struct hp_step *step,

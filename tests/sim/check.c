@@ -7,6 +7,7 @@
  *     letters     each bad record has one dead letter, no other has one
  *     answers     each request has one answer; each erasure one receipt
  *     revisions   a user has each revision once, over both topics, without gaps
+ *     commits     none holds two standing records of a user
  *     boxes       valid against the catalogue and the preferences at their as_of
  *     audit       the records of the audit topic tile the inputs
  *
@@ -478,6 +479,32 @@ check_revisions(struct sim *sim, const struct answers *answers)
     return true;
 }
 
+/* ---- commits ----------------------------------------------------------------------------- */
+
+/* Records of one commit stand together; a marker lies between those of two. A tombstone of an
+ * erasure does not wait. */
+static bool
+check_commits(struct sim *sim, const struct outputs *standing)
+{
+    for (size_t i = 0; i < standing->count; i++) {
+        const struct hp_message *message = &standing->messages[i];
+
+        if (!message->value.data)
+            continue;
+        for (size_t k = i; k > 0; k--) {
+            const struct hp_message *before = &standing->messages[k - 1];
+
+            if (before->partition != message->partition ||
+                before->offset + 1 != standing->messages[k].offset)
+                break;
+            if (hp_bytes_equal(before->key, message->key))
+                return wrong(sim, "%.*s has two records in one commit, at %d-%" PRId64,
+                    HP_BYTES_FORMAT(message->key), message->partition, message->offset);
+        }
+    }
+    return true;
+}
+
 /* ---- boxes ------------------------------------------------------------------------------- */
 
 /* The newest good record of a key below an offset; NULL when there is none, or a tombstone. */
@@ -925,8 +952,9 @@ sim_check(struct sim *sim)
     read_answers(sim, &arena, &answers);
     right = check_digests(sim) && check_rows(sim) && check_letters(sim, &arena) &&
             check_answers(sim, &answers) && check_receipts(sim, &arena) &&
-            check_revisions(sim, &answers) && check_boxes(sim, &answers) &&
-            check_standing(sim, &answers) && check_rebuilds(sim) && check_audit(sim, &arena);
+            check_revisions(sim, &answers) && check_commits(sim, &answers.topics[0]) &&
+            check_boxes(sim, &answers) && check_standing(sim, &answers) &&
+            check_rebuilds(sim) && check_audit(sim, &arena);
     hp_arena_release(&arena);
     return right;
 }

@@ -779,6 +779,61 @@ fewer_people_than_privacy_asks_for_are_never_a_reason(void **state)
             }
 }
 
+/* Boxes that change twice while a transaction is open, and boxes that are erased and made anew:
+ * each record is in a commit of its own. Markers lie between those of two commits. */
+static void
+a_commit_has_one_record_of_a_user(void **state)
+{
+    struct flow_seen_list seen;
+
+    (void)state;
+    for (int version = 1; version <= 12; version++) {
+        flow_rig_send(&rig, HP_TOPIC_PREFERENCES, NULL,
+            "{'user_id':'asha','version':%d,'updated_at':%lld,'boxes':%d}", version,
+            (long long)rig.now_ms, 1 + version % 2);
+        flow_rig_step(&rig);
+    }
+    flow_rig_settle(&rig);
+    flow_rig_send(&rig, HP_TOPIC_ERASURES, NULL,
+        "{'erasure_id':'e1','user_id':'asha','requested_at':%lld}", (long long)rig.now_ms);
+    flow_rig_send(&rig, HP_TOPIC_PREFERENCES, NULL,
+        "{'user_id':'asha','version':20,'updated_at':%lld,'boxes':1}",
+        (long long)rig.now_ms + 1);
+    flow_rig_settle(&rig);
+    seen = flow_rig_read(&rig, HP_TOPIC_BOX_RECOMMENDATIONS);
+    assert_in_range(seen.count, 4, 14);
+    for (size_t i = 1; i < seen.count; i++)
+        assert_true(seen.items[i].offset > seen.items[i - 1].offset + 1);
+    assert_non_null(flow_rig_standing(&rig, "asha"));
+    assert_true(flow_rig_revisions(&rig));
+}
+
+/* What comes late changes boxes; it does not make them end before those that stand. */
+static void
+late_changes_end_no_sooner(void **state)
+{
+    const struct hp_recommendation *standing;
+    int64_t until;
+
+    (void)state;
+    flow_rig_send(&rig, HP_TOPIC_PREFERENCES, NULL,
+        "{'user_id':'asha','version':1,'updated_at':%lld,'boxes':1}", (long long)rig.now_ms);
+    flow_rig_settle(&rig);
+    rig.now_ms += 6 * RIG_DAY_MS; /* a sweep extends them */
+    flow_rig_settle(&rig);
+    standing = flow_rig_standing(&rig, "asha");
+    until = standing->valid_until;
+    assert_true(until > rig.now_ms + 6 * RIG_DAY_MS);
+    flow_rig_send(&rig, HP_TOPIC_FEEDBACK, NULL,
+        "{'feedback_id':'f1','user_id':'asha','at':%lld,'kind':'DISLIKED','item_id':'%.*s'}",
+        (long long)RIG_START_MS, (int)standing->boxes[0].items[0].item_id.size,
+        (const char *)standing->boxes[0].items[0].item_id.data);
+    flow_rig_settle(&rig);
+    standing = flow_rig_standing(&rig, "asha");
+    assert_int_equal(standing->cause, HP_CAUSE_FEEDBACK);
+    assert_int_equal(standing->valid_until, until);
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int
@@ -815,6 +870,8 @@ main(void)
         CASE(a_disliked_item_is_masked_until_it_is_ordered_again),
         CASE(as_of_names_every_input_and_where_it_stood),
         CASE(a_sweep_refreshes_only_what_is_due),
+        CASE(a_commit_has_one_record_of_a_user),
+        CASE(late_changes_end_no_sooner),
         CASE(what_others_chose_with_it_is_offered_and_named),
         CASE(fewer_people_than_privacy_asks_for_are_never_a_reason),
     };
