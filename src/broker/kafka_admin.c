@@ -6,6 +6,7 @@
 #include "broker/kafka_cluster.h"
 
 #define MESSAGE_BYTES 1048588 /* Kafka's default of max.message.bytes */
+#define COMMITTED_MS  1000    /* whoever asks has others to serve, and asks again */
 
 /* ---- topics -------------------------------------------------------------------------- */
 
@@ -311,6 +312,9 @@ take_offsets(const rd_kafka_topic_partition_list_t *list, rd_kafka_resp_err_t co
     }
     if (!code)
         return HP_OK;
+    if (code == RD_KAFKA_RESP_ERR__TIMED_OUT)
+        return hp_fail(error, HP_RETRY,
+            "offsets of group %s: a transaction holds them open, or nobody answers", group);
     return hp_fail(
         error, hp_kafka_fate(code), "offsets of group %s: %s", group, rd_kafka_err2str(code));
 }
@@ -327,8 +331,7 @@ hp_kafka_committed(struct hp_cluster *cluster, const char *group, struct hp_posi
     pthread_mutex_lock(&cluster->lock);
     status = open_offsets(cluster, group, error);
     if (!status) {
-        rd_kafka_resp_err_t code =
-            rd_kafka_committed(cluster->offsets, list, cluster->options.timeout_ms);
+        rd_kafka_resp_err_t code = rd_kafka_committed(cluster->offsets, list, COMMITTED_MS);
 
         status = take_offsets(list, code, positions, group, error);
     }

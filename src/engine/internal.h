@@ -73,17 +73,18 @@ struct hp_task {
     struct hp_worker *worker;
     int32_t partition;
     enum hp_task_state state;
-    bool opened;         /* the application knows it */
-    bool quiet;          /* PARKED: delivery is stopped */
-    bool dirty;          /* the open transaction holds something of it */
-    bool moved;          /* END moved a position since the last commit */
-    bool force;          /* positions are to be committed, moved or not */
-    bool more;           /* emit wants to be called again */
-    bool took;           /* records since it last emitted */
-    bool sent;           /* its part of the transaction is, and is closed */
-    bool rebuild;        /* the local range is not to be trusted */
-    int failures;        /* mismatches and corruptions in a row */
-    int64_t retry_at_ms; /* WAITING: not before */
+    bool opened;            /* the application knows it */
+    bool quiet;             /* PARKED: delivery is stopped */
+    bool dirty;             /* the open transaction holds something of it */
+    bool moved;             /* END moved a position since the last commit */
+    bool force;             /* positions are to be committed, moved or not */
+    bool more;              /* emit wants to be called again */
+    bool took;              /* records since it last emitted */
+    bool sent;              /* its part of the transaction is, and is closed */
+    bool rebuild;           /* the local range is not to be trusted */
+    int failures;           /* mismatches and corruptions in a row */
+    int64_t retry_at_ms;    /* WAITING: not before */
+    int64_t retry_delay_ms; /* the last one; 0 once restored */
     void *user;
     struct hp_source *sources;
     struct hp_arena arena; /* of the open transaction */

@@ -35,6 +35,7 @@
 #define RETRY_MS_MAX     5000
 #define RECHECK_MS       3600000
 #define RESTORE_WAIT_MS  20
+#define RESTORE_TURN_MS  100
 #define HELD_WAIT_MS     5
 #define EMIT_MS          4
 #define EMIT_LEAST_MS    50
@@ -857,6 +858,7 @@ wants_restore(const struct hp_task *task, int64_t now_ms)
            (task->state == HP_TASK_WAITING && now_ms >= task->retry_at_ms);
 }
 
+/* One that had to wait for the broker is the last of its turn. */
 static enum hp_status
 restore_tasks(struct hp_worker *worker, int timeout_ms, struct hp_error *error)
 {
@@ -872,7 +874,7 @@ restore_tasks(struct hp_worker *worker, int timeout_ms, struct hp_error *error)
                 continue;
             status = hp_restore_step(task, timeout_ms, error);
             timeout_ms = 0;
-            budget--;
+            budget = hp_worker_now(worker) - now_ms > RESTORE_TURN_MS ? 0 : budget - 1;
         }
     return status;
 }
