@@ -272,33 +272,61 @@ give_cheapest(struct hp_arena *arena, const struct hp_problem *problem,
     advice->cheapest_count = box->count;
 }
 
+static void
+find_unshared(const struct hp_pack_instance *instance, struct hp_arena *arena,
+    struct hp_unshared *unshared)
+{
+    struct what_if *what = HP_ARENA_NEW(arena, struct what_if); /* the problem refers to it */
+    int64_t steps = MAIN_STEPS;
+
+    if (unshared->known)
+        return;
+    what->instance = instance;
+    what->arena = arena;
+    without_sharing(what);
+    hp_problem_build(&unshared->problem, &what->changed, arena);
+    unshared->verdict =
+        hp_cheapest_find(&unshared->problem, &steps, &unshared->box, &unshared->cost);
+    unshared->known = true;
+}
+
+/* With boxes the shopper saw before: another problem. */
+static void
+find_shared(
+    const struct hp_pack_instance *instance, struct hp_arena *arena, struct hp_unshared *shared)
+{
+    int64_t steps = MAIN_STEPS;
+
+    hp_problem_build(&shared->problem, instance, arena);
+    shared->verdict = hp_cheapest_find(&shared->problem, &steps, &shared->box, &shared->cost);
+}
+
 void
 hp_advice_give(const struct hp_pack_instance *instance, struct hp_arena *arena,
-    enum hp_pack_obstacle first, struct hp_pack_advice *advice)
+    enum hp_pack_obstacle first, struct hp_unshared *unshared, struct hp_pack_advice *advice)
 {
     struct what_if what = {.instance = instance, .arena = arena};
-    struct hp_problem *problem = HP_ARENA_NEW(arena, struct hp_problem);
-    struct hp_content *box = HP_ARENA_NEW(arena, struct hp_content);
     struct options *options = HP_ARENA_NEW(arena, struct options);
-    int64_t steps = MAIN_STEPS;
-    enum hp_verdict verdict;
-    int64_t cost;
+    struct hp_unshared *cheapest = unshared;
 
     *advice = (struct hp_pack_advice){.subject = ""};
-    hp_problem_build(problem, instance, arena);
-    verdict = hp_cheapest_find(problem, &steps, box, &cost);
-    if (cost >= 0) {
+    if (instance->earlier_count)
+        find_shared(instance, arena, cheapest = HP_ARENA_NEW(arena, struct hp_unshared));
+    else
+        find_unshared(instance, arena, cheapest);
+    if (cheapest->cost >= 0) {
         advice->has_min_budget = true;
-        advice->min_proved = verdict == HP_VERDICT_FOUND;
-        advice->min_budget = cost;
-        give_cheapest(arena, problem, box, advice);
-        blame(advice, above_every_slot(instance, cost) ? HP_PACK_BUDGET_TOO_LOW : first, "");
-    } else if (verdict == HP_VERDICT_OPEN) {
+        advice->min_proved = cheapest->verdict == HP_VERDICT_FOUND;
+        advice->min_budget = cheapest->cost;
+        give_cheapest(arena, &cheapest->problem, &cheapest->box, advice);
+        blame(advice,
+            above_every_slot(instance, cheapest->cost) ? HP_PACK_BUDGET_TOO_LOW : first, "");
+    } else if (cheapest->verdict == HP_VERDICT_OPEN) {
         blame(advice, HP_PACK_SEARCH_LIMIT, "");
     } else {
-        blame_rules(&what, problem, advice);
+        blame_rules(&what, &cheapest->problem, advice);
     }
-    find_options(&what, cost, options);
+    find_options(&what, cheapest->cost, options);
     advice->options = options->list;
     advice->option_count = options->count;
 }
@@ -319,27 +347,21 @@ exists_unshared(
 
 enum hp_pack_obstacle
 hp_advice_slot(const struct hp_pack_instance *instance, const struct hp_problem *problem,
-    uint32_t slot, bool open, int64_t *steps)
+    uint32_t slot, bool open, struct hp_unshared *unshared, int64_t *steps)
 {
     struct what_if what = {.instance = instance, .arena = problem->arena};
-    struct hp_problem *unshared = HP_ARENA_NEW(problem->arena, struct hp_problem);
-    struct hp_content *box = HP_ARENA_NEW(problem->arena, struct hp_content);
     struct hp_pack_advice advice = {.subject = ""};
-    int64_t few = MAIN_STEPS;
-    enum hp_verdict verdict;
-    int64_t cost;
 
-    without_sharing(&what);
-    hp_problem_build(unshared, &what.changed, problem->arena);
-    verdict = hp_cheapest_find(unshared, &few, box, &cost);
-    if (cost > instance->slots[slot].max && verdict == HP_VERDICT_FOUND)
+    find_unshared(instance, problem->arena, unshared);
+    if (unshared->cost > instance->slots[slot].max && unshared->verdict == HP_VERDICT_FOUND)
         return HP_PACK_BUDGET_TOO_LOW;
-    if (verdict == HP_VERDICT_IMPOSSIBLE) {
-        blame_rules(&what, unshared, &advice);
+    if (unshared->verdict == HP_VERDICT_IMPOSSIBLE) {
+        without_sharing(&what);
+        blame_rules(&what, &unshared->problem, &advice);
         return advice.obstacle;
     }
     if (problem->row_count > problem->share_row &&
-        exists_unshared(unshared, &instance->slots[slot], steps))
+        exists_unshared(&unshared->problem, &instance->slots[slot], steps))
         return HP_PACK_SHARING_EXHAUSTED;
     return open ? HP_PACK_SEARCH_LIMIT : HP_PACK_FILL_UNREACHABLE;
 }

@@ -115,6 +115,7 @@ struct packing { /* one call of hp_pack_solve() */
     struct hp_problem problem;
     struct hp_search *search;
     int64_t steps; /* left for exact searches */
+    struct hp_unshared unshared;
     struct hp_pack_box boxes[HP_BOXES_MAX];
     struct hp_content contents[HP_BOXES_MAX];
     uint32_t slots[HP_BOXES_MAX];
@@ -247,8 +248,9 @@ pack_slot(struct packing *packing, uint32_t slot)
         }
         open = open || verdict == HP_VERDICT_OPEN;
     }
-    packing->missing[packing->missing_count++] = (struct hp_pack_missing){slot,
-        hp_advice_slot(packing->instance, &packing->problem, slot, open, &packing->steps)};
+    packing->missing[packing->missing_count++] =
+        (struct hp_pack_missing){slot, hp_advice_slot(packing->instance, &packing->problem,
+                                           slot, open, &packing->unshared, &packing->steps)};
 }
 
 /* What to blame when some slot could pay for the cheapest box: the first slot that could. */
@@ -284,5 +286,6 @@ hp_pack_solve(const struct hp_pack_instance *instance, struct hp_arena *arena,
                      : packing->count            ? HP_PACK_PARTIAL
                                                  : HP_PACK_INFEASIBLE;
     if (answer->status == HP_PACK_INFEASIBLE)
-        hp_advice_give(instance, arena, first_obstacle(packing), &answer->advice);
+        hp_advice_give(
+            instance, arena, first_obstacle(packing), &packing->unshared, &answer->advice);
 }

@@ -15,10 +15,12 @@ import collections
 import copy
 import itertools
 import json
+import os
 import random
 import subprocess
 import sys
 
+HARD = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../fixtures/packing/hard.jsonl")
 FORMAT = {"instance": "hamper-box-instance/1", "answer": "hamper-box-answer/1"}
 
 
@@ -321,6 +323,18 @@ def refused_by_name(program):
     return problems
 
 
+def hard(program):
+    """Requests whose best box, or least budget, is known."""
+    with open(HARD, encoding="utf-8") as file:
+        made = [json.loads(line) for line in file]
+    problems = []
+    for m, answer in zip(made, pack(program, [json.dumps(m) for m in made])[0]):
+        found = {"value": sum(box["value"] for box in answer["boxes"])} if answer["boxes"] else answer["infeasible"]
+        problems += [f"{m['id']}: {key} is {found.get(key)} instead of {value}"
+                     for key, value in m["known"].items() if found.get(key) != value]
+    return problems
+
+
 def strip(answer):
     return json.dumps({k: v for k, v in answer.items() if k != "elapsed_ns"}, sort_keys=True)
 
@@ -342,7 +356,7 @@ def main():
             problems.append(f"{m['id']}: {wrong}")
     others, _ = pack(args.program, [json.dumps(disguised(rng, m)) for m in made], "--bound")
     problems += [f"{m['id']}: another answer in disguise" for m, a, b in zip(made, answers, others) if strip(a) != strip(b)]
-    problems += refused_by_name(args.program)
+    problems += refused_by_name(args.program) + hard(args.program)
     boxes = sum(len(a.get("boxes", [])) for a in answers)
     print(f"{len(made)} instances, {boxes} boxes, {sum(a.get('status') == 'infeasible' for a in answers)} without a box; "
           f"longest {max(a.get('elapsed_ns', 0) for a in answers) / 1e6:.1f} ms")
