@@ -189,9 +189,9 @@ HP_MUST_CHECK enum hp_status hp_step_scan_written(struct hp_step *step, uint8_t 
     struct hp_bytes prefix,
     bool (*visit)(void *context, struct hp_bytes key, struct hp_bytes value), void *context,
     struct hp_error *error);
-/* An output in the same transaction. Copies. */
 /* The open transaction is committed as soon as `commit_gap_ms` allows, as after a record. */
 void hp_step_hurry(struct hp_step *step);
+/* An output in the same transaction. Copies. */
 HP_MUST_CHECK enum hp_status hp_step_send(
     struct hp_step *step, const struct hp_outgoing *record, struct hp_error *error);
 /* Sends the record in hand to the reroute topic's `partition`, coordinates in headers. */

@@ -171,6 +171,17 @@ struct hp_worker {
     struct hp_metric *rebuilds;
 };
 
+#define HP_DELAY_MS_MAX 5000
+
+/* How long to wait before the next try: twice as long as before, `least_ms` at first. */
+static inline int64_t
+hp_longer(int64_t delay_ms, int64_t least_ms)
+{
+    int64_t next_ms = delay_ms ? delay_ms * 2 : least_ms;
+
+    return next_ms < HP_DELAY_MS_MAX ? next_ms : HP_DELAY_MS_MAX;
+}
+
 static inline int64_t
 hp_worker_now(const struct hp_worker *worker)
 {

@@ -43,7 +43,6 @@
 #define SLICE         2048 /* rows a step */
 #define COLLECT_BYTES (192U << 20)
 #define RETRY_MS_MIN  200
-#define RETRY_MS_MAX  5000
 
 struct hp_restore {
     bool cold;
@@ -709,15 +708,6 @@ derive_slice(struct hp_task *task, struct hp_error *error)
 
 /* ---- what a failure means for the task ---- */
 
-static void
-wait_longer(struct hp_task *task)
-{
-    task->retry_delay_ms = task->retry_delay_ms ? task->retry_delay_ms * 2 : RETRY_MS_MIN;
-    if (task->retry_delay_ms > RETRY_MS_MAX)
-        task->retry_delay_ms = RETRY_MS_MAX;
-    task->retry_at_ms = hp_worker_now(task->worker) + task->retry_delay_ms;
-}
-
 static enum hp_status
 judge(struct hp_task *task, enum hp_status status, struct hp_error *error)
 {
@@ -731,7 +721,8 @@ judge(struct hp_task *task, enum hp_status status, struct hp_error *error)
         HP_LOG(HP_LOG_WARN, "restore interrupted", HP_I("task", task->partition),
             HP_S("error", error->text));
         hp_task_reset(task, task->restore && task->restore->cold);
-        wait_longer(task);
+        task->retry_delay_ms = hp_longer(task->retry_delay_ms, RETRY_MS_MIN);
+        task->retry_at_ms = hp_worker_now(task->worker) + task->retry_delay_ms;
         return HP_OK;
     case HP_CORRUPT:
         HP_LOG(HP_LOG_WARN, "the range is dropped and restored", HP_I("task", task->partition),

@@ -32,7 +32,6 @@
 #define RESTORES_AT_ONCE 4
 #define BATCH_MS_MAX     2000
 #define RETRY_MS_MIN     50
-#define RETRY_MS_MAX     5000
 #define RECHECK_MS       3600000
 #define RESTORE_WAIT_MS  20
 #define RESTORE_TURN_MS  100
@@ -962,9 +961,7 @@ recover(struct hp_worker *worker, enum hp_status status, struct hp_error *error)
         drop_corrupt(worker, error, &status);
     if (status != HP_OK && status != HP_RETRY)
         return status;
-    worker->retry_delay_ms = worker->retry_delay_ms ? worker->retry_delay_ms * 2 : RETRY_MS_MIN;
-    if (worker->retry_delay_ms > RETRY_MS_MAX)
-        worker->retry_delay_ms = RETRY_MS_MAX;
+    worker->retry_delay_ms = hp_longer(worker->retry_delay_ms, RETRY_MS_MIN);
     worker->retry_at_ms = hp_worker_now(worker) + worker->retry_delay_ms;
     return HP_OK;
 }

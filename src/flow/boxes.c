@@ -109,16 +109,15 @@ add_mix(struct work *work)
     const struct hp_mixes *mix = &work->order->wish->mix;
 
     for (size_t i = 0; i < mix->count; i++) {
-        const struct hp_mix *line = &mix->items[i];
-        int32_t index = category_add(work, line->category);
+        struct hp_mix bounds = hp_mixes_bounds(*mix, mix->items[i].category);
+        int32_t index = category_add(work, bounds.category);
         struct hp_pack_category *category = &work->categories[index];
 
         if (index == CATEGORIES_MAX)
             return false;
-        if (line->min > category->min)
-            category->min = line->min;
-        if (line->max.present && line->max.value < category->max)
-            category->max = (int32_t)line->max.value;
+        category->min = bounds.min;
+        if (bounds.max.present && bounds.max.value < HP_PACK_NO_MAX)
+            category->max = (int32_t)bounds.max.value;
     }
     return true;
 }

@@ -273,47 +273,45 @@ give_cheapest(struct hp_arena *arena, const struct hp_problem *problem,
 }
 
 static void
+find_cheapest(const struct hp_pack_instance *instance, struct hp_arena *arena,
+    struct hp_cheapest *cheapest)
+{
+    int64_t steps = MAIN_STEPS;
+
+    hp_problem_build(&cheapest->problem, instance, arena);
+    cheapest->verdict =
+        hp_cheapest_find(&cheapest->problem, &steps, &cheapest->box, &cheapest->cost);
+    cheapest->known = true;
+}
+
+static void
 find_unshared(const struct hp_pack_instance *instance, struct hp_arena *arena,
-    struct hp_unshared *unshared)
+    struct hp_cheapest *unshared)
 {
     struct what_if *what = HP_ARENA_NEW(arena, struct what_if); /* the problem refers to it */
-    int64_t steps = MAIN_STEPS;
 
     if (unshared->known)
         return;
     what->instance = instance;
-    what->arena = arena;
     without_sharing(what);
-    hp_problem_build(&unshared->problem, &what->changed, arena);
-    unshared->verdict =
-        hp_cheapest_find(&unshared->problem, &steps, &unshared->box, &unshared->cost);
-    unshared->known = true;
-}
-
-/* With boxes the shopper saw before: another problem. */
-static void
-find_shared(
-    const struct hp_pack_instance *instance, struct hp_arena *arena, struct hp_unshared *shared)
-{
-    int64_t steps = MAIN_STEPS;
-
-    hp_problem_build(&shared->problem, instance, arena);
-    shared->verdict = hp_cheapest_find(&shared->problem, &steps, &shared->box, &shared->cost);
+    find_cheapest(&what->changed, arena, unshared);
 }
 
 void
 hp_advice_give(const struct hp_pack_instance *instance, struct hp_arena *arena,
-    enum hp_pack_obstacle first, struct hp_unshared *unshared, struct hp_pack_advice *advice)
+    enum hp_pack_obstacle first, struct hp_cheapest *unshared, struct hp_pack_advice *advice)
 {
     struct what_if what = {.instance = instance, .arena = arena};
     struct options *options = HP_ARENA_NEW(arena, struct options);
-    struct hp_unshared *cheapest = unshared;
+    struct hp_cheapest *cheapest = unshared;
 
     *advice = (struct hp_pack_advice){.subject = ""};
-    if (instance->earlier_count)
-        find_shared(instance, arena, cheapest = HP_ARENA_NEW(arena, struct hp_unshared));
-    else
+    if (instance->earlier_count) { /* boxes the shopper saw before: another problem */
+        cheapest = HP_ARENA_NEW(arena, struct hp_cheapest);
+        find_cheapest(instance, arena, cheapest);
+    } else {
         find_unshared(instance, arena, cheapest);
+    }
     if (cheapest->cost >= 0) {
         advice->has_min_budget = true;
         advice->min_proved = cheapest->verdict == HP_VERDICT_FOUND;
@@ -347,7 +345,7 @@ exists_unshared(
 
 enum hp_pack_obstacle
 hp_advice_slot(const struct hp_pack_instance *instance, const struct hp_problem *problem,
-    uint32_t slot, bool open, struct hp_unshared *unshared, int64_t *steps)
+    uint32_t slot, bool open, struct hp_cheapest *unshared, int64_t *steps)
 {
     struct what_if what = {.instance = instance, .arena = problem->arena};
     struct hp_pack_advice advice = {.subject = ""};

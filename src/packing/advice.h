@@ -9,9 +9,8 @@
 
 #include "packing/cheapest.h"
 
-/* The cheapest box of a request when boxes may share all they like, looked for once. */
-struct hp_unshared {
-    bool known; /* false: nobody asked yet */
+struct hp_cheapest { /* the cheapest box of a problem */
+    bool known;      /* false: nobody asked yet */
     struct hp_problem problem;
     enum hp_verdict verdict;
     struct hp_content box;
@@ -19,14 +18,15 @@ struct hp_unshared {
 };
 
 /* Why the slot stays empty, given the boxes before it. `open`: the search for a box in its
- * window ended without proof. */
+ * window ended without proof. `unshared`, of boxes that may share all they like, is found by
+ * whoever needs it first. */
 enum hp_pack_obstacle hp_advice_slot(const struct hp_pack_instance *instance,
-    const struct hp_problem *problem, uint32_t slot, bool open, struct hp_unshared *unshared,
+    const struct hp_problem *problem, uint32_t slot, bool open, struct hp_cheapest *unshared,
     int64_t *steps);
 
 /* Advice for an instance without any box; `first` is to blame when some slot
  * could pay for the cheapest box. */
 void hp_advice_give(const struct hp_pack_instance *instance, struct hp_arena *arena,
-    enum hp_pack_obstacle first, struct hp_unshared *unshared, struct hp_pack_advice *advice);
+    enum hp_pack_obstacle first, struct hp_cheapest *unshared, struct hp_pack_advice *advice);
 
 #endif

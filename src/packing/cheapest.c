@@ -235,18 +235,12 @@ list_needy(struct dive *dive)
         dive->category_needs = dive->needy_count;
 }
 
+/* Is there room for one more unit of the item in its rows and the capacities? */
 static bool
-fits(const struct dive *dive, const struct unit *unit)
+has_room(const struct dive *dive, uint32_t item, const struct hp_rowset *rows)
 {
     const struct hp_problem *problem = dive->problem;
-    const struct hp_rowset *rows = rows_of(dive, unit->item, unit->copy);
 
-    if (dive->taken[unit->item] != unit->copy)
-        return false;
-    if (unit->copy == 0 && dive->family_taken[problem->family[unit->item]])
-        return false;
-    if (dive->cost + unit->price > dive->limit)
-        return false;
     for (uint32_t w = 0; w < problem->row_words; w++)
         for (uint64_t bits = rows->word[w]; bits; bits &= bits - 1) {
             uint32_t row = w * 64 + (uint32_t)__builtin_ctzll(bits);
@@ -255,10 +249,22 @@ fits(const struct dive *dive, const struct unit *unit)
                 return false;
         }
     for (size_t r = 0; r < problem->instance->resource_count; r++)
-        if (dive->use[r] + hp_problem_use(problem, unit->item, r) >
+        if (dive->use[r] + hp_problem_use(problem, item, r) >
             problem->instance->resources[r].max)
             return false;
     return true;
+}
+
+static bool
+fits(const struct dive *dive, const struct unit *unit)
+{
+    if (dive->taken[unit->item] != unit->copy)
+        return false;
+    if (unit->copy == 0 && dive->family_taken[dive->problem->family[unit->item]])
+        return false;
+    if (dive->cost + unit->price > dive->limit)
+        return false;
+    return has_room(dive, unit->item, rows_of(dive, unit->item, unit->copy));
 }
 
 static void
@@ -496,34 +502,19 @@ descend(struct dive *dive, uint32_t from)
 /* ---- the scarcest minimum first ------------------------------------------------------------
  */
 
+/* A later copy may come when the ones before it may. */
 static bool
 may_come(const struct dive *dive, const struct unit *unit)
 {
-    const struct hp_problem *problem = dive->problem;
-    const struct hp_rowset *rows = &problem->unit_rows[unit->item];
     int32_t taken = dive->taken[unit->item];
 
     if (unit->copy < taken || dive->out[unit->item] || dive->cost + unit->price > dive->limit)
         return false;
     if (unit->kind != NO_KIND && dive->closed[unit->kind])
         return false;
-    if (taken == 0) {
-        rows = &problem->first_rows[unit->item];
-        if (dive->family_taken[problem->family[unit->item]])
-            return false;
-    }
-    for (uint32_t w = 0; w < problem->row_words; w++)
-        for (uint64_t bits = rows->word[w]; bits; bits &= bits - 1) {
-            uint32_t row = w * 64 + (uint32_t)__builtin_ctzll(bits);
-
-            if (dive->row[row] >= problem->row_max[row])
-                return false;
-        }
-    for (size_t r = 0; r < problem->instance->resource_count; r++)
-        if (dive->use[r] + hp_problem_use(problem, unit->item, r) >
-            problem->instance->resources[r].max)
-            return false;
-    return true;
+    if (taken == 0 && dive->family_taken[dive->problem->family[unit->item]])
+        return false;
+    return has_room(dive, unit->item, rows_of(dive, unit->item, taken));
 }
 
 /* Least price of `need` open units of the row, or -1; `*count` is how many are open. */
@@ -534,9 +525,13 @@ open_least(const struct dive *dive, const bool *open, const struct needy *needy,
     int64_t price = 0;
 
     *count = 0;
-    for (uint32_t k = 0; k < needy->count; k++)
-        if (open[needy->units[k]] && (int32_t)++ * count <= need)
+    for (uint32_t k = 0; k < needy->count; k++) {
+        if (!open[needy->units[k]])
+            continue;
+        ++*count;
+        if ((int32_t)*count <= need)
             price += dive->units[needy->units[k]].price;
+    }
     return (int32_t)*count < need ? -1 : price;
 }
 

@@ -199,16 +199,6 @@ collect_rows(const struct hp_core *core, struct hp_columns *columns)
     }
 }
 
-static int32_t
-columns_count(const struct hp_columns *columns)
-{
-    int32_t count = 0;
-
-    for (uint32_t w = 0; w < HP_CORE_WORDS; w++)
-        count += __builtin_popcountll(columns->word[w]);
-    return count;
-}
-
 /* Keeps the rows that can bind, and tells every column which of them it has. */
 static void
 map_rows(struct hp_core *core)
@@ -224,7 +214,8 @@ map_rows(struct hp_core *core)
     for (uint32_t row = 0; row < problem->row_count; row++) {
         uint32_t live = core->row_count;
 
-        if (problem->row_min[row] <= 0 && columns_count(&columns[row]) <= problem->row_max[row])
+        if (problem->row_min[row] <= 0 &&
+            hp_columns_count(&columns[row]) <= problem->row_max[row])
             continue;
         core->count_live = core->count_live || row == 0;
         core->share_row += row < problem->share_row;
@@ -477,7 +468,7 @@ scarcest(const struct hp_core *core, const struct hp_columns *open)
             continue;
         for (uint32_t w = 0; w < HP_CORE_WORDS; w++)
             some.word[w] = open->word[w] & core->row_columns[row].word[w];
-        count = columns_count(&some);
+        count = hp_columns_count(&some);
         if (count && count < least) {
             best = some;
             least = count;

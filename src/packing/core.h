@@ -48,6 +48,16 @@ hp_columns_flip(struct hp_columns *set, uint32_t column)
     set->word[column >> 6] ^= UINT64_C(1) << (column & 63);
 }
 
+static inline int32_t
+hp_columns_count(const struct hp_columns *set)
+{
+    int32_t count = 0;
+
+    for (uint32_t w = 0; w < HP_CORE_WORDS; w++)
+        count += __builtin_popcountll(set->word[w]);
+    return count;
+}
+
 #define HP_LANES 8
 /* Eight numbers side by side; loads and stores need no alignment. */
 typedef int32_t hp_lanes __attribute__((vector_size(4 * HP_LANES), aligned(4), may_alias));
@@ -286,6 +296,18 @@ hp_core_open(const struct hp_core *core, uint32_t out)
                     core->row_columns[w * 64 + (uint32_t)__builtin_ctzll(bits)].word[k];
     }
     return open;
+}
+
+/* Chosen columns that may go: no musts, no copy before a chosen one. */
+static inline __attribute__((always_inline)) struct hp_columns
+hp_core_movable(const struct hp_core *core)
+{
+    struct hp_columns movable;
+
+    for (uint32_t w = 0; w < HP_CORE_WORDS; w++)
+        movable.word[w] =
+            core->box.chosen.word[w] & ~core->pinned.word[w] & ~core->box.needed.word[w];
+    return movable;
 }
 
 /* hp_core_put() of a column that is not chosen yet, for callers outside inner loops. */

@@ -231,27 +231,16 @@ close_gap(struct landing *landing, const struct hp_columns *barred, uint32_t fro
     return better;
 }
 
-static struct hp_columns
-movable(const struct hp_core *core)
-{
-    struct hp_columns movable;
-
-    for (uint32_t w = 0; w < HP_CORE_WORDS; w++)
-        movable.word[w] =
-            core->box.chosen.word[w] & ~core->pinned.word[w] & ~core->box.needed.word[w];
-    return movable;
-}
-
 static bool
 land_once(struct landing *landing)
 {
     struct hp_core *core = landing->core;
     struct hp_core_state base = core->box;
-    struct hp_columns first = movable(core);
+    struct hp_columns first = hp_core_movable(core);
     struct hp_columns barred = {{0}};
     bool better = close_gap(landing, &barred, 0);
 
-    for (uint32_t a = 0; a<core->count && * landing->steps> 0; a++) {
+    for (uint32_t a = 0; *landing->steps > 0 && a < core->count; a++) {
         struct hp_columns second;
 
         if (!hp_columns_has(&first, a))
@@ -259,7 +248,7 @@ land_once(struct landing *landing)
         hp_core_remove(core, a);
         hp_columns_flip(&barred, a);
         better |= close_gap(landing, &barred, 0);
-        second = movable(core);
+        second = hp_core_movable(core);
         for (uint32_t b = 0; b < core->count; b++) {
             if (!hp_columns_has(&second, b) || (b < a && b != core->before[a]))
                 continue;
@@ -319,13 +308,10 @@ bool
 hp_land_all(struct hp_core *core, struct hp_best *best, int64_t *steps)
 {
     struct landing landing = {.core = core, .best = best, .steps = steps};
-    int32_t units = core->problem->row_max[0];
 
     arrange(&landing);
     hp_core_reset(core);
-    for (uint32_t w = 0; w < HP_CORE_WORDS; w++)
-        units -= __builtin_popcountll(core->box.chosen.word[w]);
-    descend(&landing, 0, units);
+    descend(&landing, 0, core->problem->row_max[0] - hp_columns_count(&core->box.chosen));
     hp_core_reset(core);
     return *steps >= 0;
 }

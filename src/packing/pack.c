@@ -115,7 +115,7 @@ struct packing { /* one call of hp_pack_solve() */
     struct hp_problem problem;
     struct hp_search *search;
     int64_t steps; /* left for exact searches */
-    struct hp_unshared unshared;
+    struct hp_cheapest unshared;
     struct hp_pack_box boxes[HP_BOXES_MAX];
     struct hp_content contents[HP_BOXES_MAX];
     uint32_t slots[HP_BOXES_MAX];

@@ -653,7 +653,6 @@ static bool
 run_plan(struct hp_search *search, struct hp_best *best, const struct hp_tabu_plan *plan)
 {
     bool better = hp_tabu_run(search->core, best, plan);
-
     int64_t looks = search->looks;
 
     if (!search->narrow)
@@ -879,12 +878,10 @@ few_boxes(const struct hp_search *search)
     int64_t count = core->count;
     int64_t looks = count;
     int64_t boxes = 1;
-    int32_t units = search->problem->row_max[0] - 2;
+    int32_t units = search->problem->row_max[0] - hp_columns_count(&core->pinned) - 2;
 
     if (core->high - core->low >= core->high / FEW_WIDTH)
         return false;
-    for (uint32_t w = 0; w < HP_CORE_WORDS; w++)
-        units -= __builtin_popcountll(core->pinned.word[w]);
     for (int32_t k = 1; k <= units && k <= count && looks < FEW_LOOKS; k++) {
         boxes = boxes * (count - k + 1) / k;
         looks += boxes * count;

@@ -107,8 +107,7 @@ hp_small_run(struct hp_core *core, struct hp_best *best)
 
     arrange(&small);
     hp_core_reset(core);
-    for (uint32_t w = 0; w < HP_CORE_WORDS; w++)
-        small.units += __builtin_popcountll(core->box.chosen.word[w]);
+    small.units = hp_columns_count(&core->box.chosen);
     hp_best_offer(best, core);
     descend(&small, 0);
     hp_core_reset(core);

@@ -480,14 +480,12 @@ leaver_of(const struct search *search, uint32_t out)
 INLINE uint32_t
 list_leavers(const struct search *search, struct leaver *leavers)
 {
-    const struct hp_core *core = search->core;
+    struct hp_columns movable = hp_core_movable(search->core);
     uint32_t count = 0;
     uint32_t first = 0;
 
     for (uint32_t w = 0; w < HP_CORE_WORDS; w++)
-        for (uint64_t bits =
-                 core->box.chosen.word[w] & ~core->pinned.word[w] & ~core->box.needed.word[w];
-             bits; bits &= bits - 1) {
+        for (uint64_t bits = movable.word[w]; bits; bits &= bits - 1) {
             uint32_t out = w * 64 + (uint32_t)__builtin_ctzll(bits);
 
             if (out == search->came)
