@@ -23,7 +23,7 @@
  *  4. Tabu (tabu.c) from the best fill: adds, drops and exchanges. Window and capacities are
  *     soft, missing minima are rewarded, maxima and families always hold.
  *  5. Recentre. The core again, with worth as seen from the best box: what its members add.
- *  6. Runs from elsewhere until eleven in a row find nothing better, 15 or 19 where one or
+ *  6. Runs from elsewhere until nine in a row find nothing better, 13 or 17 where one or
  *     more sharing rows cost something: two from a strong pair the best box does not
  *     hold, filled up; one from the best box with an item forbidden; and so on. This is what
  *     finds boxes more than one exchange away; without it the mean gap is ten times as large.
@@ -33,6 +33,14 @@
  *     before that asked for the same is searched from four spread starts first: worst boxes of
  *     2,400 realistic slots that were 5 and 6 % below the best known are 2 to 4 %. (Twenty-four
  *     starts find one of 15 %, too, and cost a stream of small baskets a third of its orders.)
+ *
+ *  7. Step back. Slots are filled in order, and a box may only be worth less than one before it
+ *     that asked for the same: what it may hold was allowed there, too. One that is worth more
+ *     tells that the search failed in the earlier slot. It is put there, and the slots from
+ *     there on are filled again, the boxes they had in mind; at most four times a request. No
+ *     single slot shows such a failure, and it costs nothing to see: a quarter of the mean gap
+ *     of realistic requests is gone, a third of adversarial ones (where it happens in every
+ *     third request), for a tenth of the time, which two runs less in 6 give back.
  *
  * Most runs end up where another one was before them: of all moves, four in ten (six in ten of
  * hard slots) led to a box already passed. So digests of the boxes passed are kept, in the
@@ -120,25 +128,33 @@ struct packing { /* one call of hp_pack_solve() */
     struct hp_content contents[HP_BOXES_MAX];
     uint32_t slots[HP_BOXES_MAX];
     uint32_t count;
+    struct hp_content known[HP_BOXES_MAX]; /* boxes of slots that are filled again */
+    uint32_t known_count;
+    const int64_t *gains[HP_BOXES_MAX]; /* by slot; NULL: not used yet */
     struct hp_pack_missing missing[HP_BOXES_MAX];
     uint32_t missing_count;
 };
 
 static const int64_t *
-slot_gains(struct packing *packing, const struct hp_pack_slot *slot)
+slot_gains(struct packing *packing, uint32_t slot)
 {
     const struct hp_problem *problem = &packing->problem;
+    const int64_t *from = packing->instance->slots[slot].gains;
     int64_t *gains;
 
-    if (!slot->gains)
+    if (!from)
         return problem->gain;
+    if (packing->gains[slot])
+        return packing->gains[slot];
     gains = HP_ARENA_ARRAY(packing->arena, problem->item_count, int64_t);
     for (uint32_t i = 0; i < problem->item_count; i++)
-        gains[i] = slot->gains[problem->source[i]];
+        gains[i] = from[problem->source[i]];
+    packing->gains[slot] = gains;
     return gains;
 }
 
 #define QUICK_STEPS 1500
+#define STEPS_BACK  4 /* in a request */
 
 /* Exact search for any box of the window with at most `most` of the steps left, improved. */
 static enum hp_verdict
@@ -156,8 +172,23 @@ fill_exactly(struct packing *packing, const struct hp_slot_task *task, int64_t m
     best->found = true;
     best->cost = hp_content_cost(&packing->problem, &best->box);
     best->value = hp_content_value(&packing->problem, task->gain, &best->box);
-    hp_search_slot(packing->search, task, false, best);
+    hp_search_slot(packing->search, task, true, best);
     return HP_VERDICT_FOUND;
+}
+
+/* The best of the known boxes that the slot may have. */
+static void
+begin_known(struct packing *packing, const struct hp_slot_task *task, struct hp_best *best)
+{
+    for (uint32_t k = 0; k < packing->known_count; k++) {
+        const struct hp_content *box = &packing->known[k];
+        int64_t cost = hp_content_cost(&packing->problem, box);
+        int64_t value = hp_content_value(&packing->problem, task->gain, box);
+
+        if (cost >= task->low && cost <= task->high && (!best->found || value > best->value) &&
+            hp_content_valid(&packing->problem, box))
+            *best = (struct hp_best){true, value, cost, *box};
+    }
 }
 
 /* The best box of one window. When the search meets none, a short exact search may settle it;
@@ -170,6 +201,7 @@ fill_slot(struct packing *packing, const struct hp_slot_task *task, struct hp_be
     best->found = false;
     if (task->low > task->high || packing->problem.obstacle != HP_PACK_NO_OBSTACLE)
         return HP_VERDICT_IMPOSSIBLE;
+    begin_known(packing, task, best);
     hp_search_slot(packing->search, task, false, best);
     if (best->found)
         return HP_VERDICT_FOUND;
@@ -228,7 +260,7 @@ pack_slot(struct packing *packing, uint32_t slot)
     const struct hp_pack_slot *entry = &packing->instance->slots[slot];
     uint32_t steps = entry->ladder_count ? (uint32_t)entry->ladder_count : 1;
     struct hp_slot_task task = {
-        .problem = &packing->problem, .gain = slot_gains(packing, entry), .high = entry->max};
+        .problem = &packing->problem, .gain = slot_gains(packing, slot), .high = entry->max};
     enum hp_verdict verdict = HP_VERDICT_IMPOSSIBLE;
     bool open = false;
     struct hp_best best;
@@ -253,6 +285,52 @@ pack_slot(struct packing *packing, uint32_t slot)
                                            slot, open, &packing->unshared, &packing->steps)};
 }
 
+/* Would the box have served the slot better than what it has? */
+static bool
+serves(struct packing *packing, uint32_t slot, const struct hp_content *box)
+{
+    const struct hp_pack_slot *entry = &packing->instance->slots[slot];
+    uint32_t steps = entry->ladder_count ? (uint32_t)entry->ladder_count : 1;
+    const struct hp_pack_box *has = NULL;
+    int64_t cost = hp_content_cost(&packing->problem, box);
+
+    for (uint32_t k = 0; k < packing->count; k++)
+        if (packing->slots[k] == slot)
+            has = &packing->boxes[k];
+    for (uint32_t step = 0; step < steps && (!has || step <= has->fill_step); step++)
+        if (cost <= entry->max &&
+            cost >= (entry->ladder_count ? entry->ladder[step] : entry->min))
+            return !has || step < has->fill_step ||
+                   hp_content_value(&packing->problem, slot_gains(packing, slot), box) >
+                       has->value;
+    return false;
+}
+
+/* The first slot that the box of `slot` would have served better, or `slot`. */
+static uint32_t
+better_at(struct packing *packing, uint32_t slot)
+{
+    if (!packing->count || packing->slots[packing->count - 1] != slot)
+        return slot;
+    for (uint32_t s = 0; s < slot; s++)
+        if (serves(packing, s, &packing->contents[packing->count - 1]))
+            return s;
+    return slot;
+}
+
+/* Takes back what slots from `slot` on got; their boxes stay known. */
+static void
+step_back(struct packing *packing, uint32_t slot)
+{
+    packing->known_count = 0;
+    while (packing->count && packing->slots[packing->count - 1] >= slot) {
+        packing->known[packing->known_count++] = packing->contents[--packing->count];
+        hp_problem_unshare(&packing->problem);
+    }
+    while (packing->missing_count && packing->missing[packing->missing_count - 1].slot >= slot)
+        packing->missing_count--;
+}
+
 /* What to blame when some slot could pay for the cheapest box: the first slot that could. */
 static enum hp_pack_obstacle
 first_obstacle(const struct packing *packing)
@@ -261,6 +339,27 @@ first_obstacle(const struct packing *packing)
         if (packing->missing[k].obstacle != HP_PACK_BUDGET_TOO_LOW)
             return packing->missing[k].obstacle;
     return HP_PACK_BUDGET_TOO_LOW;
+}
+
+static void
+fill_slots(struct packing *packing)
+{
+    uint32_t slot = 0;
+    int back = 0;
+
+    while (slot < packing->instance->slot_count) {
+        uint32_t better;
+
+        pack_slot(packing, slot);
+        better = back < STEPS_BACK ? better_at(packing, slot) : slot;
+        if (better < slot) {
+            step_back(packing, better);
+            back++;
+            slot = better;
+        } else {
+            slot++;
+        }
+    }
 }
 
 #define EXACT_STEPS 30000
@@ -276,8 +375,7 @@ hp_pack_solve(const struct hp_pack_instance *instance, struct hp_arena *arena,
     packing->steps = EXACT_STEPS;
     hp_problem_build(&packing->problem, instance, arena);
     packing->search = hp_search_new(&packing->problem);
-    for (uint32_t slot = 0; slot < instance->slot_count; slot++)
-        pack_slot(packing, slot);
+    fill_slots(packing);
     *answer = (struct hp_pack_answer){.boxes = packing->boxes,
         .box_count = packing->count,
         .missing = packing->missing,

@@ -445,6 +445,17 @@ hp_problem_share(struct hp_problem *problem, const struct hp_content *box)
     share_families(problem, shared, count);
 }
 
+void
+hp_problem_unshare(struct hp_problem *problem)
+{
+    if (problem->instance->max_share_pct >= 100)
+        return;
+    problem->row_count--;
+    problem->row_words = (problem->row_count + 63) / 64;
+    for (uint32_t i = 0; i < problem->item_count; i++)
+        hp_rowset_put(&problem->first_rows[i], problem->row_count, false);
+}
+
 int64_t
 hp_content_cost(const struct hp_problem *problem, const struct hp_content *box)
 {

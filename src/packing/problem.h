@@ -101,6 +101,8 @@ void hp_problem_build(struct hp_problem *problem, const struct hp_pack_instance 
 
 /* Adds the sharing row of a box just packed. */
 void hp_problem_share(struct hp_problem *problem, const struct hp_content *box);
+/* Takes away the sharing row added last. */
+void hp_problem_unshare(struct hp_problem *problem);
 
 int64_t hp_content_cost(const struct hp_problem *problem, const struct hp_content *box);
 /* `gain` by item, as the slot sees it. */

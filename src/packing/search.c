@@ -18,7 +18,7 @@
 #define SEED_PATIENCE 12
 #define BAN_STEPS     16
 #define BAN_PATIENCE  10
-#define RUNS_IDLE     11 /* runs in a row without a better box end a slot, */
+#define RUNS_IDLE     9 /* runs in a row without a better box end a slot, */
 #define RUNS_TOLL     4 /* so many more for each of at most TOLLS_MAX sharing rows that cost, */
 #define TOLLS_MAX     2
 #define RUNS_MORE     3 /* and for each run that found one */
@@ -858,6 +858,14 @@ core_serves(const struct hp_search *search, const struct hp_slot_task *task)
            search->core->high == task->high && !task->problem->instance->resource_count;
 }
 
+/* Are all columns of the box in the core? */
+static bool
+core_holds(struct hp_core *core, const struct hp_best *best)
+{
+    hp_core_load(core, &best->box);
+    return core->box.cost == best->cost;
+}
+
 /* Far below the best one there is less left to pack, or the search failed. */
 static int
 starts_for(const struct hp_search *search, const struct hp_best *best)
@@ -904,19 +912,22 @@ void
 hp_search_slot(
     struct hp_search *search, const struct hp_slot_task *task, bool hard, struct hp_best *best)
 {
-    bool warm = !best->found && core_serves(search, task);
+    bool warm = core_serves(search, task);
     int starts;
 
     if (search->core->gain != task->gain || search->core->high != task->high)
         search->most = 0;
     search->task = task;
     search->core->scarce = false;
-    search->scale = scale_of(task, best->found || hard);
+    search->scale = scale_of(task, hard);
     search->narrow = task->high - task->low < task->high / NARROW;
     search->looks = search->left < SLOT_LOOKS ? search->left : SLOT_LOOKS;
     if (warm) {
         search->core->low = task->low;
         hp_core_share(search->core);
+        warm = !best->found || core_holds(search->core, best);
+    }
+    if (warm) {
         search_main(search, best);
         warm = best->found;
     }

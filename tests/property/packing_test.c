@@ -400,6 +400,35 @@ order_and_chaff_do_not_matter(void **state)
     hp_arena_release(&arena);
 }
 
+/* What a later box holds was allowed to an earlier one that asked for the same: had the search
+ * found it there, it could not be worth more. */
+static void
+no_second_box_is_worth_more_than_the_first(void **state)
+{
+    struct hp_arena arena = {0};
+    int compared = 0;
+
+    (void)state;
+    for (uint64_t seed = 1; seed <= 400; seed++) {
+        struct hp_rng rng = {seed};
+        struct case_shape shape = {.kind = (int)(seed % CASE_KINDS), .items = 120, .slots = 2};
+        struct hp_pack_instance *in = case_realistic(&rng, &arena, &shape);
+        struct hp_pack_slot slots[2] = {in->slots[0], in->slots[0]};
+        struct hp_pack_answer answer;
+
+        in->slots = slots;
+        hp_pack_solve(in, &arena, &answer);
+        if (answer.box_count == 2) {
+            if (answer.boxes[0].value < answer.boxes[1].value)
+                complain(seed, "the second box is worth more");
+            compared++;
+        }
+        hp_arena_clear(&arena);
+    }
+    assert_true(compared > 300);
+    hp_arena_release(&arena);
+}
+
 static uint64_t
 digest_answer(uint64_t digest, const struct hp_pack_answer *answer)
 {
@@ -444,6 +473,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(realistic_boxes_break_no_rule),
         cmocka_unit_test(order_and_chaff_do_not_matter),
+        cmocka_unit_test(no_second_box_is_worth_more_than_the_first),
         cmocka_unit_test(answers_repeat_and_print_one_digest),
         cmocka_unit_test(small_instances_agree_with_an_exhaustive_search),
         cmocka_unit_test(narrow_windows_agree_with_an_exhaustive_search),
