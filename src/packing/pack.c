@@ -135,6 +135,19 @@ struct packing { /* one call of hp_pack_solve() */
     uint32_t missing_count;
 };
 
+/* Minima a slot may have, one after another, and the one of a step. */
+static uint32_t
+slot_steps(const struct hp_pack_slot *slot)
+{
+    return slot->ladder_count ? (uint32_t)slot->ladder_count : 1;
+}
+
+static int64_t
+slot_low(const struct hp_pack_slot *slot, uint32_t step)
+{
+    return slot->ladder_count ? slot->ladder[step] : slot->min;
+}
+
 static const int64_t *
 slot_gains(struct packing *packing, uint32_t slot)
 {
@@ -154,7 +167,13 @@ slot_gains(struct packing *packing, uint32_t slot)
 }
 
 #define QUICK_STEPS 1500
-#define STEPS_BACK  4 /* in a request */
+
+static struct hp_best
+valued(const struct hp_slot_task *task, const struct hp_content *box)
+{
+    return (struct hp_best){true, hp_content_value(task->problem, task->gain, box),
+        hp_content_cost(task->problem, box), *box};
+}
 
 /* Exact search for any box of the window with at most `most` of the steps left, improved. */
 static enum hp_verdict
@@ -169,9 +188,7 @@ fill_exactly(struct packing *packing, const struct hp_slot_task *task, int64_t m
     packing->steps = left + (steps > 0 ? steps : 0);
     if (verdict != HP_VERDICT_FOUND)
         return verdict;
-    best->found = true;
-    best->cost = hp_content_cost(&packing->problem, &best->box);
-    best->value = hp_content_value(&packing->problem, task->gain, &best->box);
+    *best = valued(task, &best->box);
     hp_search_slot(packing->search, task, true, best);
     return HP_VERDICT_FOUND;
 }
@@ -181,13 +198,12 @@ static void
 begin_known(struct packing *packing, const struct hp_slot_task *task, struct hp_best *best)
 {
     for (uint32_t k = 0; k < packing->known_count; k++) {
-        const struct hp_content *box = &packing->known[k];
-        int64_t cost = hp_content_cost(&packing->problem, box);
-        int64_t value = hp_content_value(&packing->problem, task->gain, box);
+        struct hp_best known = valued(task, &packing->known[k]);
 
-        if (cost >= task->low && cost <= task->high && (!best->found || value > best->value) &&
-            hp_content_valid(&packing->problem, box))
-            *best = (struct hp_best){true, value, cost, *box};
+        if (known.cost >= task->low && known.cost <= task->high &&
+            (!best->found || known.value > best->value) &&
+            hp_content_valid(task->problem, &known.box))
+            *best = known;
     }
 }
 
@@ -219,13 +235,6 @@ keep_box(struct packing *packing, const struct hp_slot_task *task, const struct 
     uint32_t slot, uint32_t step)
 {
     struct hp_pack_box *box = &packing->boxes[packing->count];
-    struct hp_explained what = {.problem = &packing->problem,
-        .gain = task->gain,
-        .box = &packing->contents[packing->count],
-        .slot = slot,
-        .before = packing->contents,
-        .before_slots = packing->slots,
-        .before_count = packing->count};
 
     HP_ASSERT(hp_content_valid(&packing->problem, &best->box));
     HP_ASSERT(best->cost >= task->low && best->cost <= task->high);
@@ -237,7 +246,6 @@ keep_box(struct packing *packing, const struct hp_slot_task *task, const struct 
         box->bounded = true;
         box->bound = hp_slot_bound(task);
     }
-    hp_explain_box(&what, box);
     packing->count++;
     hp_problem_share(&packing->problem, &best->box);
 }
@@ -258,7 +266,7 @@ static void
 pack_slot(struct packing *packing, uint32_t slot)
 {
     const struct hp_pack_slot *entry = &packing->instance->slots[slot];
-    uint32_t steps = entry->ladder_count ? (uint32_t)entry->ladder_count : 1;
+    uint32_t steps = slot_steps(entry);
     struct hp_slot_task task = {
         .problem = &packing->problem, .gain = slot_gains(packing, slot), .high = entry->max};
     enum hp_verdict verdict = HP_VERDICT_IMPOSSIBLE;
@@ -272,7 +280,7 @@ pack_slot(struct packing *packing, uint32_t slot)
         return;
     }
     for (uint32_t step = 0; step < steps; step++) {
-        task.low = entry->ladder_count ? entry->ladder[step] : entry->min;
+        task.low = slot_low(entry, step);
         verdict = fill_slot(packing, &task, &best);
         if (verdict == HP_VERDICT_FOUND) {
             keep_box(packing, &task, &best, slot, step);
@@ -290,7 +298,7 @@ static bool
 serves(struct packing *packing, uint32_t slot, const struct hp_content *box)
 {
     const struct hp_pack_slot *entry = &packing->instance->slots[slot];
-    uint32_t steps = entry->ladder_count ? (uint32_t)entry->ladder_count : 1;
+    uint32_t steps = slot_steps(entry);
     const struct hp_pack_box *has = NULL;
     int64_t cost = hp_content_cost(&packing->problem, box);
 
@@ -298,8 +306,7 @@ serves(struct packing *packing, uint32_t slot, const struct hp_content *box)
         if (packing->slots[k] == slot)
             has = &packing->boxes[k];
     for (uint32_t step = 0; step < steps && (!has || step <= has->fill_step); step++)
-        if (cost <= entry->max &&
-            cost >= (entry->ladder_count ? entry->ladder[step] : entry->min))
+        if (cost <= entry->max && cost >= slot_low(entry, step))
             return !has || step < has->fill_step ||
                    hp_content_value(&packing->problem, slot_gains(packing, slot), box) >
                        has->value;
@@ -341,6 +348,8 @@ first_obstacle(const struct packing *packing)
     return HP_PACK_BUDGET_TOO_LOW;
 }
 
+#define STEPS_BACK 4 /* in a request */
+
 static void
 fill_slots(struct packing *packing)
 {
@@ -362,6 +371,23 @@ fill_slots(struct packing *packing)
     }
 }
 
+/* Not before the boxes are final. */
+static void
+explain_boxes(struct packing *packing)
+{
+    for (uint32_t k = 0; k < packing->count; k++) {
+        struct hp_explained what = {.problem = &packing->problem,
+            .gain = slot_gains(packing, packing->slots[k]),
+            .box = &packing->contents[k],
+            .slot = packing->slots[k],
+            .before = packing->contents,
+            .before_slots = packing->slots,
+            .before_count = k};
+
+        hp_explain_box(&what, &packing->boxes[k]);
+    }
+}
+
 #define EXACT_STEPS 30000
 
 void
@@ -376,6 +402,7 @@ hp_pack_solve(const struct hp_pack_instance *instance, struct hp_arena *arena,
     hp_problem_build(&packing->problem, instance, arena);
     packing->search = hp_search_new(&packing->problem);
     fill_slots(packing);
+    explain_boxes(packing);
     *answer = (struct hp_pack_answer){.boxes = packing->boxes,
         .box_count = packing->count,
         .missing = packing->missing,

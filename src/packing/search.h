@@ -22,8 +22,8 @@ struct hp_search *hp_search_new(const struct hp_problem *problem);
 
 /* Looks for the best box of the slot. When `best` already holds one (in the window and valid),
  * the search begins there and only improves. `best->found` stays false when no box was met,
- * which proves nothing. With `hard` many more starts are tried before giving up. Allocates
- * nothing. */
+ * which proves nothing. With `hard`, for slots where boxes are rare, every limit is higher, and
+ * many more starts are tried before giving up. Allocates nothing. */
 void hp_search_slot(
     struct hp_search *search, const struct hp_slot_task *task, bool hard, struct hp_best *best);
 
