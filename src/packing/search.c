@@ -7,8 +7,6 @@
 #include "packing/toll.h"
 
 #define UNITS_ALL     512 /* up to here every copy is looked at */
-#define CORE_TARGET   96
-#define CORE_SCALED   112 /* of slots that get more steps */
 #define FILLS_LEAST   2
 #define FILLS_MAX     8
 #define CHARGE        16 /* eighths of the rate, where a run begins */
@@ -18,13 +16,14 @@
 #define SEED_PATIENCE 12
 #define BAN_STEPS     16
 #define BAN_PATIENCE  10
-#define RUNS_IDLE     9 /* runs in a row without a better box end a slot, */
+#define RUNS_IDLE     8 /* runs in a row without a better box end a slot, */
 #define RUNS_TOLL     4 /* so many more for each of at most TOLLS_MAX sharing rows that cost, */
 #define TOLLS_MAX     2
 #define RUNS_MORE     3 /* and for each run that found one */
 #define RUGGED        4 /* so many better boxes, and slots no longer share a centre */
-#define POOR          8 /* a box such a part below the best one, or more: POOR_STARTS */
-#define POOR_STARTS   4
+#define MOVED         4 /* or when the price of money changed by such a part, */
+#define BLUNT         4 /* or when such a part of the columns is worth much the same */
+#define POOR          8 /* a box such a part below the best one tells of a wrong core */
 #define SCALE_HARD    4
 #define SLOT_MOVES    1500 /* of improve() in a slot */
 #define ALL_MOVES     7000 /* of all slots; LAST_MOVES in a slot beyond that */
@@ -71,13 +70,15 @@ struct hp_search {
     int64_t average; /* what money is worth on average in the core */
     struct seed seeds[SEEDS_MAX];
     uint32_t seed_count;
-    uint32_t tolls; /* sharing rows that cost something */
-    int scale;      /* of all step limits: hard slots get more */
-    int finds;      /* of runs from elsewhere, in all slots */
-    bool narrow;    /* the window is: runs end with landings */
-    int64_t looks;  /* that landings may still take in the slot, */
-    int64_t left;   /* and in all slots, those at all boxes included */
-    int64_t most;   /* value of the best box with these gains and maximum; 0: none yet */
+    uint32_t tolls;    /* sharing rows that cost something */
+    int scale;         /* of all step limits: hard slots get more */
+    int finds;         /* of runs from elsewhere, in all slots */
+    int64_t strongest; /* weight of a pair */
+    bool blunt;
+    bool narrow;   /* the window is: runs end with landings */
+    int64_t looks; /* that landings may still take in the slot, */
+    int64_t left;  /* and in all slots, those at all boxes included */
+    int64_t most;  /* value of the best box with these gains and maximum; 0: none yet */
 };
 
 /* Copies of an item that are looked at: those beyond the repeat gains are worth little, and
@@ -119,6 +120,9 @@ hp_search_new(const struct hp_problem *problem)
     search->credit = HP_ARENA_ARRAY(arena, problem->item_count, int64_t);
     search->core = hp_core_new(problem);
     search->left = ALL_LOOKS;
+    for (uint32_t p = 0; p < problem->pair_start[problem->item_count]; p++)
+        if (problem->pair_weight[p] > search->strongest)
+            search->strongest = problem->pair_weight[p];
     return search;
 }
 
@@ -412,14 +416,11 @@ sort_best(const struct unit *units, uint32_t *order, uint32_t count)
 }
 
 static void
-list_best(struct hp_search *search, uint32_t target)
+list_best(struct hp_search *search)
 {
+    uint32_t wanted = HP_CORE_MAX - search->listed_count;
     uint32_t count = 0;
-    uint32_t wanted;
 
-    if (search->listed_count >= target)
-        return;
-    wanted = target - search->listed_count;
     for (uint32_t u = 0; u < search->unit_count; u++)
         if (!search->listed[u])
             search->order[count++] = u;
@@ -443,6 +444,20 @@ average_rate(const struct hp_core *core)
     return (points << HP_CORE_RATE_BITS) / money + 1;
 }
 
+/* Do the scores of a box's last column and of the core's last ones differ by less than a pair
+ * is worth? Pairs then tell which columns are of use, and other boxes need others. */
+static bool
+is_blunt(const struct hp_search *search)
+{
+    const struct hp_core *core = search->core;
+    uint32_t units = (uint32_t)search->problem->row_max[0];
+    uint32_t last = core->count * (BLUNT - 1) / BLUNT;
+
+    return units < last && search->units[search->order[units]].score -
+                                   search->units[search->order[last]].score <
+                               search->strongest * 3 / 4;
+}
+
 /* Chooses the columns by score (worth less price at the present rate) and builds the core.
  * Columns around `box`, when given: worth is then what an item adds to that box. */
 static void
@@ -450,10 +465,6 @@ build_core(struct hp_search *search, const int64_t *worth, const struct hp_conte
 {
     const struct hp_problem *problem = search->problem;
     struct hp_core *core = search->core;
-    uint32_t target = search->scale > SCALE_HARD
-                          ? HP_CORE_MAX
-                          : (search->scale > 1 ? CORE_SCALED : CORE_TARGET) +
-                                (uint32_t)problem->row_max[0] / 2;
 
     memset(search->listed, 0, search->unit_count * sizeof(*search->listed));
     search->listed_count = 0;
@@ -464,8 +475,7 @@ build_core(struct hp_search *search, const int64_t *worth, const struct hp_conte
     if (box)
         list_content(search, box);
     list_needs(search);
-    target = (target + 2 * HP_LANES - 1) / (2 * HP_LANES) * (2 * HP_LANES);
-    list_best(search, target < HP_CORE_MAX ? target : HP_CORE_MAX);
+    list_best(search);
     core->gain = search->task->gain;
     core->low = search->task->low;
     core->high = search->task->high;
@@ -478,6 +488,7 @@ build_core(struct hp_search *search, const int64_t *worth, const struct hp_conte
         core->item[j] = search->units[search->order[j]].item;
         core->copy[j] = search->units[search->order[j]].copy;
     }
+    search->blunt = is_blunt(search);
     hp_core_build(core);
     search->average = average_rate(core);
 }
@@ -690,14 +701,18 @@ run_ban(struct hp_search *search, struct hp_best *best, uint32_t column)
     return run(search, best, BAN_STEPS, BAN_PATIENCE, column);
 }
 
-/* The next column of the best box at or after `from` that may go, or HP_NO_COLUMN. */
+/* The next column of the best box that may go, last ones first, or HP_NO_COLUMN; `from` are the
+ * columns passed. */
 static uint32_t
-next_chosen(const struct hp_search *search, uint32_t from)
+next_chosen(const struct hp_search *search, uint32_t *from)
 {
-    for (uint32_t k = 0; k < search->core->count; k++) {
-        uint32_t column = (from + k) % search->core->count;
+    uint32_t count = search->core->count;
+
+    for (uint32_t k = 0; k < count; k++) {
+        uint32_t column = count - 1 - (*from)++ % count;
 
         if (hp_columns_has(&search->start.chosen, column) &&
+            !hp_columns_has(&search->start.needed, column) &&
             !hp_columns_has(&search->core->pinned, column))
             return column;
     }
@@ -745,10 +760,11 @@ improve(struct hp_search *search, struct hp_best *best)
         if (k % 3 != 0 && seed < search->seed_count) {
             better = run_seed(search, best, search->seeds[seed++]);
         } else {
-            from = next_chosen(search, from);
-            if (from == HP_NO_COLUMN)
+            uint32_t column = next_chosen(search, &from);
+
+            if (column == HP_NO_COLUMN)
                 break;
-            better = run_ban(search, best, from++);
+            better = run_ban(search, best, column);
         }
         if (seed >= search->seed_count)
             seed = 0;
@@ -866,15 +882,11 @@ core_holds(struct hp_core *core, const struct hp_best *best)
     return core->box.cost == best->cost;
 }
 
-/* Far below the best one there is less left to pack, or the search failed. */
-static int
-starts_for(const struct hp_search *search, const struct hp_best *best)
+/* Far below the best one there is less left to pack, or the core lacks what the slot needs. */
+static bool
+is_poor(const struct hp_search *search, const struct hp_best *best)
 {
-    if (search->core->moves >= ALL_MOVES)
-        return 0;
-    if (search->scale > SCALE_HARD)
-        return NOISY_STARTS;
-    return search->most - best->value > search->most / POOR ? POOR_STARTS : 0;
+    return search->most - best->value > search->most / POOR;
 }
 
 /* May all boxes of the core be looked at, the last two units of each as pairs? Not in a wide
@@ -908,12 +920,29 @@ search_few(struct hp_search *search, struct hp_best *best)
     return few_boxes(search) && hp_land_all(search->core, best, &search->left) && whole;
 }
 
+/* Has what money is worth left the rate that the columns were chosen at? Earlier boxes took the
+ * items that set it. */
+static bool
+rate_moved(const struct hp_search *search)
+{
+    int64_t built = core_rate(search);
+    int64_t by = search->core_rate - built;
+
+    return (by < 0 ? -by : by) > (built < 0 ? -built : built) / MOVED;
+}
+
+/* May the slot do without a centre of its own? */
+static bool
+centre_serves(const struct hp_search *search)
+{
+    return search->finds < RUGGED && !search->blunt && !rate_moved(search);
+}
+
 void
 hp_search_slot(
     struct hp_search *search, const struct hp_slot_task *task, bool hard, struct hp_best *best)
 {
     bool warm = core_serves(search, task);
-    int starts;
 
     if (search->core->gain != task->gain || search->core->high != task->high)
         search->most = 0;
@@ -929,7 +958,7 @@ hp_search_slot(
     }
     if (warm) {
         search_main(search, best);
-        warm = best->found;
+        warm = best->found && !is_poor(search, best);
     }
     if (!warm)
         search_afresh(search, best);
@@ -942,13 +971,11 @@ hp_search_slot(
     search->warm = best->found;
     if (!best->found)
         return;
-    warm = warm && search->finds < RUGGED;
-    if (!warm && search->core->count < search->unit_count)
+    if (!(warm && centre_serves(search)) && search->core->count < search->unit_count)
         recentre(search, best);
     find_seeds(search);
-    starts = starts_for(search, best);
-    if (starts > 0)
-        search_noisy(search, best, charge_rate(search, 0), starts, false);
+    if (search->scale > SCALE_HARD && search->core->moves < ALL_MOVES)
+        search_noisy(search, best, charge_rate(search, 0), NOISY_STARTS, false);
     improve(search, best);
     if (search->most < best->value)
         search->most = best->value;

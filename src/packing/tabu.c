@@ -557,6 +557,9 @@ best_move(struct search *search)
             scan_exchanges(search, &leavers[k], &found);
     for (uint32_t k = 0; k < count; k++)
         scan_drop(search, &leavers[k], &found);
+    if (found.score == NEVER && search->moves == 0 && search->ban != HP_NO_COLUMN)
+        return (
+            int32_t)(search->ban << 8 | NOTHING_CODE); /* whatever minimum that leaves open */
     if (found.score == NEVER)
         return -1;
     return (int32_t)((found.out == HP_NO_COLUMN ? NOTHING_CODE : found.out) << 8 |

@@ -429,6 +429,117 @@ no_second_box_is_worth_more_than_the_first(void **state)
     hp_arena_release(&arena);
 }
 
+/* The slot of `answer`'s box b, asked for alone by a shopper who saw the boxes before it. */
+static struct hp_pack_instance *
+asked_alone(struct hp_arena *arena, const struct hp_pack_instance *in,
+    const struct hp_pack_answer *answer, size_t b)
+{
+    struct hp_pack_instance *alone = HP_ARENA_NEW(arena, struct hp_pack_instance);
+    struct hp_pack_earlier *earlier = HP_ARENA_ARRAY(arena, b, struct hp_pack_earlier);
+
+    for (size_t e = 0; e < b; e++) {
+        const struct hp_pack_box *box = &answer->boxes[e];
+        struct hp_bytes *families = HP_ARENA_ARRAY(arena, box->line_count, struct hp_bytes);
+
+        for (size_t l = 0; l < box->line_count; l++) {
+            const struct hp_pack_item *item = &in->items[box->lines[l].item];
+
+            families[l] = item->group.size ? item->group : item->id;
+        }
+        earlier[e].families = (struct hp_strings){families, box->line_count};
+    }
+    *alone = *in;
+    alone->slots = &in->slots[answer->boxes[b].slot];
+    alone->slot_count = 1;
+    alone->earlier = earlier;
+    alone->earlier_count = b;
+    return alone;
+}
+
+/* What a newcomer's request looks like: a few favourites, nothing known of the other items,
+ * many categories, cheap items and dear ones, and no pairs. */
+static struct hp_pack_instance *
+case_newcomer(struct hp_rng *rng, struct hp_arena *arena)
+{
+    static const int64_t bonus[] = {12500, 6250, 2083};
+    static const int64_t ladder[] = {127500, 105000, 75000, 0};
+    struct hp_pack_instance *in = HP_ARENA_NEW(arena, struct hp_pack_instance);
+    struct hp_pack_category *categories = HP_ARENA_ARRAY(arena, 40, struct hp_pack_category);
+    struct hp_pack_item *items = HP_ARENA_ARRAY(arena, 150, struct hp_pack_item);
+    struct hp_pack_slot *slots = HP_ARENA_ARRAY(arena, 3, struct hp_pack_slot);
+
+    for (uint32_t c = 0; c < 40; c++)
+        categories[c] = (struct hp_pack_category){.id = case_name(arena, "c", c),
+            .name = case_name(arena, "c", c),
+            .max = HP_PACK_UNITS_MAX,
+            .bonus = bonus,
+            .bonus_count = 3};
+    for (uint32_t i = 0; i < 150; i++)
+        items[i] = (struct hp_pack_item){.id = case_name(arena, "i", i),
+            .price = case_chance(rng, 55) ? hp_rng_between(rng, 50, 58) * 100
+                                          : hp_rng_between(rng, 83, 599) * 100,
+            .gain = i < 5 ? 166667 : 1,
+            .category = (int32_t)hp_rng_below(rng, 40),
+            .max_qty = 2};
+    for (uint32_t k = 0; k < 3; k++)
+        slots[k] = (struct hp_pack_slot){.name = case_name(arena, "box", k),
+            .min = ladder[0],
+            .max = 150000,
+            .ladder = ladder,
+            .ladder_count = HP_ARRAY_SIZE(ladder)};
+    *in = (struct hp_pack_instance){.id = hp_bytes_text("newcomer"),
+        .slots = slots,
+        .slot_count = 3,
+        .count_min = 3,
+        .count_max = 12,
+        .categories = categories,
+        .category_count = 40,
+        .items = items,
+        .item_count = 150,
+        .max_share_pct = 50};
+    return in;
+}
+
+/* Later slots inherit what the search learnt in earlier ones, and may not pay for it: what
+ * earlier boxes took changes what the rest of the money is worth. */
+static void
+later_boxes_are_as_good_as_if_asked_for_alone(void **state)
+{
+    struct hp_arena arena = {0};
+    double gap = 0;
+    double most = 0;
+    int compared = 0;
+
+    (void)state;
+    for (uint64_t seed = 1; seed <= 200; seed++) {
+        struct hp_rng rng = {seed};
+        struct hp_pack_instance *in = case_newcomer(&rng, &arena);
+        struct hp_pack_answer answer;
+
+        hp_pack_solve(in, &arena, &answer);
+        for (size_t b = 1; b < answer.box_count; b++) {
+            struct hp_pack_answer alone;
+            double below;
+
+            hp_pack_solve(asked_alone(&arena, in, &answer, b), &arena, &alone);
+            if (alone.box_count == 0)
+                continue;
+            below =
+                100.0 - 100.0 * (double)answer.boxes[b].value / (double)alone.boxes[0].value;
+            gap += below;
+            most = below > most ? below : most;
+            compared++;
+        }
+        hp_arena_clear(&arena);
+    }
+    print_message("%d later boxes are %.3f %%, at most %.2f %%, below those asked for alone\n",
+        compared, gap / compared, most);
+    assert_true(compared > 300);
+    assert_true(gap / compared < 0.1);
+    assert_true(most < 8);
+    hp_arena_release(&arena);
+}
+
 static uint64_t
 digest_answer(uint64_t digest, const struct hp_pack_answer *answer)
 {
@@ -474,6 +585,7 @@ main(void)
         cmocka_unit_test(realistic_boxes_break_no_rule),
         cmocka_unit_test(order_and_chaff_do_not_matter),
         cmocka_unit_test(no_second_box_is_worth_more_than_the_first),
+        cmocka_unit_test(later_boxes_are_as_good_as_if_asked_for_alone),
         cmocka_unit_test(answers_repeat_and_print_one_digest),
         cmocka_unit_test(small_instances_agree_with_an_exhaustive_search),
         cmocka_unit_test(narrow_windows_agree_with_an_exhaustive_search),
