@@ -7,6 +7,7 @@
 #include "packing/toll.h"
 
 #define UNITS_ALL     512 /* up to here every copy is looked at */
+#define BANDS         64  /* of prices up to HP_PACK_PRICE_MAX */
 #define FILLS_LEAST   2
 #define FILLS_MAX     8
 #define CHARGE        16 /* eighths of the rate, where a run begins */
@@ -169,6 +170,8 @@ list_units(struct hp_search *search)
             continue;
         if (problem->price[i] > dearest)
             dearest = problem->price[i];
+        while (copies > 1 && copies * problem->price[i] > search->task->high)
+            copies--; /* no box could pay for so many */
         for (int32_t copy = 0; copy < copies; copy++) {
             search->alone[search->unit_count] = unit_worth(search, i, copy);
             search->units[search->unit_count++] = (struct unit){0, i, copy};
@@ -415,6 +418,45 @@ sort_best(const struct unit *units, uint32_t *order, uint32_t count)
         memcpy(order, from, count * sizeof(*order));
 }
 
+/* Price bands are half an octave wide: 1, 2, 3, 4, 6, 8, 12 and so on. */
+static uint32_t
+band_of(int64_t price)
+{
+    uint64_t doubled = 2 * (uint64_t)price | 1;
+    uint32_t octave = 63U - (uint32_t)__builtin_clzll(doubled);
+
+    return octave ? 2 * octave + (uint32_t)(doubled >> (octave - 1) & 1) : 0;
+}
+
+/* The best two items of every price band: whatever money is worth, a window may have room for
+ * just such a price. */
+static void
+list_bands(struct hp_search *search)
+{
+    uint32_t top[BANDS][2] = {{0}};
+    uint32_t count[BANDS] = {0};
+
+    for (uint32_t u = 0; u < search->unit_count; u++) {
+        uint32_t band = band_of(search->problem->price[search->units[u].item]);
+        int64_t score = search->units[u].score;
+
+        if (search->units[u].copy)
+            continue;
+        if (count[band] == 0 || score > search->units[top[band][0]].score) {
+            top[band][1] = top[band][0];
+            top[band][0] = u;
+        } else if (count[band] == 1 || score > search->units[top[band][1]].score) {
+            top[band][1] = u;
+        } else {
+            continue;
+        }
+        count[band] += count[band] < 2;
+    }
+    for (uint32_t band = 0; band < BANDS; band++)
+        for (uint32_t k = 0; k < count[band]; k++)
+            list(search, top[band][k]);
+}
+
 static void
 list_best(struct hp_search *search)
 {
@@ -434,9 +476,13 @@ list_best(struct hp_search *search)
 static int64_t
 average_rate(const struct hp_core *core)
 {
+    const struct hp_pack_instance *in = core->problem->instance;
     int64_t points = 0;
     int64_t money = 1;
 
+    for (size_t c = 0; c < in->category_count; c++)
+        for (size_t u = 0; u < in->categories[c].bonus_count; u++)
+            points += hp_core_bonus(core, (int32_t)c, (int32_t)u);
     for (uint32_t j = 0; j < core->count; j++) {
         points += core->copy[j] == 0 && core->base[j] > 0 ? core->base[j] : 0;
         money += core->price[j];
@@ -475,6 +521,7 @@ build_core(struct hp_search *search, const int64_t *worth, const struct hp_conte
     if (box)
         list_content(search, box);
     list_needs(search);
+    list_bands(search);
     list_best(search);
     core->gain = search->task->gain;
     core->low = search->task->low;

@@ -540,6 +540,86 @@ later_boxes_are_as_good_as_if_asked_for_alone(void **state)
     hp_arena_release(&arena);
 }
 
+/* Prices of a long tail: half of all items a half dearer than the other half, and so on. */
+static int64_t
+tail_price(struct hp_rng *rng)
+{
+    int64_t price = 2000;
+
+    while (case_chance(rng, 50) && price < 200000)
+        price = price * 3 / 2;
+    return price + hp_rng_below(rng, 800);
+}
+
+/* A request for a shopper nobody knows: every item is worth the same, what counts is the bonus
+ * of categories, and the window wants money spent. */
+static struct hp_pack_instance *
+case_stranger(struct hp_rng *rng, struct hp_arena *arena)
+{
+    struct case_shape shape = {.kind = CASE_NOISY, .items = 300, .slots = 1};
+    struct hp_pack_instance *in = case_realistic(rng, arena, &shape);
+    struct hp_pack_item *items = HP_ARENA_ARRAY(arena, in->item_count, struct hp_pack_item);
+    struct hp_pack_slot *slot = HP_ARENA_NEW(arena, struct hp_pack_slot);
+
+    for (size_t i = 0; i < in->item_count; i++) {
+        items[i] = in->items[i];
+        items[i].price = tail_price(rng);
+        items[i].gain = 1;
+    }
+    *slot = in->slots[0];
+    slot->max = 40000 + hp_rng_below(rng, 60000);
+    slot->min = slot->max / 100 * (85 + hp_rng_below(rng, 13));
+    in->slots = slot;
+    in->items = items;
+    in->must.count = 0;
+    in->pair_count = 0;
+    return in;
+}
+
+/* A box of a fifth of the items could be packed from all of them, too. */
+static void
+more_to_choose_from_is_not_worse(void **state)
+{
+    struct hp_arena arena = {0};
+    double lost = 0;
+    double most = 0;
+    int compared = 0;
+
+    (void)state;
+    for (uint64_t seed = 1; seed <= 400; seed++) {
+        struct hp_rng rng = {seed};
+        struct hp_pack_instance *in = case_stranger(&rng, &arena);
+        struct hp_pack_instance fifth = *in;
+        struct hp_pack_item *items =
+            HP_ARENA_ARRAY(&arena, in->item_count / 5, struct hp_pack_item);
+        struct hp_pack_answer answers[2];
+        double loss;
+
+        fifth.item_count = in->item_count / 5;
+        for (size_t i = 0; i < fifth.item_count; i++)
+            items[i] = in->items[i * 5 + hp_rng_below(&rng, 5)];
+        fifth.items = items;
+        hp_pack_solve(in, &arena, &answers[0]);
+        hp_pack_solve(&fifth, &arena, &answers[1]);
+        if (answers[1].box_count == 1) {
+            if (answers[0].box_count == 0)
+                complain(seed, "a box of a fifth of the items was not found among all");
+            loss = 100.0 - 100.0 * (double)answers[0].boxes[0].value /
+                               (double)answers[1].boxes[0].value;
+            lost += loss > 0 ? loss : 0;
+            most = loss > most ? loss : most;
+            compared++;
+        }
+        hp_arena_clear(&arena);
+    }
+    print_message("%d boxes of five times the items are %.3f %%, at most %.2f %%, worse\n",
+        compared, lost / compared, most);
+    assert_true(compared > 300);
+    assert_true(lost / compared < 0.1);
+    assert_true(most < 5);
+    hp_arena_release(&arena);
+}
+
 static uint64_t
 digest_answer(uint64_t digest, const struct hp_pack_answer *answer)
 {
@@ -586,6 +666,7 @@ main(void)
         cmocka_unit_test(order_and_chaff_do_not_matter),
         cmocka_unit_test(no_second_box_is_worth_more_than_the_first),
         cmocka_unit_test(later_boxes_are_as_good_as_if_asked_for_alone),
+        cmocka_unit_test(more_to_choose_from_is_not_worse),
         cmocka_unit_test(answers_repeat_and_print_one_digest),
         cmocka_unit_test(small_instances_agree_with_an_exhaustive_search),
         cmocka_unit_test(narrow_windows_agree_with_an_exhaustive_search),
