@@ -3,12 +3,14 @@
 """How far `hamper pack` is from the proven optimum, by CBC (Debian coinor-cbc).
 
     pack_exact.py PROGRAM [--count N] [--seed S] [--jobs J] [--prices CSV] [--keep FILE]
+    pack_exact.py PROGRAM --wild [...]
     pack_exact.py PROGRAM --again FILE
 
 Makes instances, packs them, and lets CBC solve every slot exactly given the answer's own earlier
 boxes. Prints a table of gaps by kind and the time CBC took. --keep writes every slot as an
 instance of its own with its optimum, which --again compares without CBC. --prices takes a CSV
-(gzip too) with the columns sale_price and category.
+(gzip too) with the columns sale_price and category. --wild draws the shape of requests, too: what
+prices and gains look like, copies, categories, capacities, windows that rise or fall, few pairs.
 """
 import argparse
 import collections
@@ -109,6 +111,88 @@ def instance(rng, name, kind, rows, sizes):
         made["resources"] = [{"name": "grams", "max": 1500 * count["max"] // 8}]
         for item in items:
             item["res"] = [rng.randrange(50, 500)]
+    return made
+
+
+def wild_price(rng, shape):
+    if shape == "uniform":
+        return rng.randrange(1000, 60000)
+    if shape == "two":
+        return rng.randrange(4000, 6000) if rng.random() < 0.6 else rng.randrange(30000, 90000)
+    if shape == "steps":
+        return rng.choice([9900, 19900, 29900, 49900])
+    if shape == "equal":
+        return 20000
+    return min(200000, int(2000 * rng.paretovariate(1.1)))
+
+
+def wild_gain(rng, shape, price):
+    if shape == "equal":
+        return 1
+    if shape == "favourites":
+        return 1000000 if rng.random() < 0.05 else 1
+    if shape == "signed":
+        return int(rng.gauss(300000, 300000))
+    if shape == "as price":
+        return price * 10
+    if shape == "against price":
+        return 1000000 - min(price, 90000) * 8 + rng.randrange(200000)
+    return int(20000 + 980000 * rng.random() ** 3)
+
+
+def wild_items(rng, name, cats):
+    n = rng.choice([20, 40, 100, 150, 300])
+    prices = rng.choice(["uniform", "two", "steps", "equal", "tail"])
+    worth = rng.choice(["equal", "favourites", "signed", "as price", "against price", "tail"])
+    copies = rng.choice([1, 1, 2, 5])
+    families = rng.choice([0, 0.15, 0.6])
+    items = []
+    for i in range(n):
+        price = wild_price(rng, prices)
+        item = {"id": f"{name}-{i:04d}", "price": price, "gain": wild_gain(rng, worth, price), "cat": rng.randrange(cats)}
+        if rng.random() < families:
+            item["group"] = f"g{rng.randrange(n // 6 + 1)}"
+        if copies > 1 and rng.random() < 0.6:
+            item["max_qty"] = rng.randint(2, copies)
+            less = rng.choice([1, 2, 3])
+            item["repeat_gain"] = [max(0, item["gain"]) // less ** (q + 1) for q in range(item["max_qty"] - 1)]
+        items.append(item)
+    return items
+
+
+def wild(rng, name):
+    cats = rng.choice([1, 3, 6, 10, 40])
+    items = wild_items(rng, name, cats)
+    n = len(items)
+    mean = max(100, sum(sorted(i["gain"] for i in items)[-20:]) / 20)
+    bonus = rng.choice([0, 0.1, 0.3, 1])
+    most = rng.choice([4, 99])
+    minima = most == 4 and cats <= 10 and rng.random() < 0.5
+    categories = [{"id": c, "name": f"c{c}", "min": int(minima and rng.random() < 0.4),
+                   "max": rng.randint(1, most) if most == 4 else most,
+                   "bonus": [int(mean * bonus / d) for d in (1, 2, 6)] if bonus else []} for c in range(cats)]
+    least = max(rng.choice([1, 3, 6]), sum(c["min"] for c in categories))
+    count = {"min": least, "max": max(rng.choice([4, 8, 12, 20]), least)}
+    budget = int(sum(i["price"] for i in items) / n * rng.uniform(least + 0.5, count["max"]) * rng.choice([0.5, 1, 1, 1.5]))
+    floor = rng.choice([0, 0.5, 0.7, 0.85, 0.85, 0.95, 0.98])
+    step = rng.choice([1, 1, 1.4, 0.75])
+    pairs = []
+    for _ in range(n * rng.choice([0, 0, 1])):
+        a, b = rng.sample(range(n), 2)
+        pairs.append([items[a]["id"], items[b]["id"], int(mean * rng.uniform(-0.1, 0.3))])
+    made = {"format": "hamper-box-instance/1", "id": name, "count": count, "categories": categories, "items": items,
+            "pairs": pairs, "must": [], "exclude": [], "diversity": {"max_share_pct": rng.choice([0, 25, 34, 50, 67, 100])},
+            "slots": [{"name": f"box{s + 1}", "min": int(budget * step ** s * floor), "max": int(budget * step ** s)}
+                      for s in range(rng.choice([1, 2, 3, 4]))],
+            "rules": [{"name": f"r{r}", "min": rng.choice([0, 1, 2]), "max": rng.choice([2, 3, 100]),
+                       "items": [i["id"] for i in items if rng.random() < 0.3]} for r in range(rng.choice([0, 0, 1, 3]))]}
+    capacities = rng.choice([0, 0, 0, 1, 2])
+    if capacities:
+        made["resources"] = [{"name": f"x{r}", "max": int(275 * count["max"] * rng.choice([0.5, 0.8, 1.2]))} for r in range(capacities)]
+        for item in items:
+            item["res"] = [rng.randrange(50, 500) for _ in range(capacities)]
+    if rng.random() < 0.15:
+        made["must"] = [rng.choice(items)["id"]]
     return made
 
 
@@ -238,7 +322,7 @@ def spread(values):
 
 def table(results):
     print(f"{'kind':12} {'slots':>6} {'none':>5} {'missed':>6} {'optimal%':>8} {'mean%':>8} {'p95%':>8} {'max%':>8}")
-    for name, kinds in [(k, [k]) for k in REALISTIC + ADVERSARIAL] + [("realistic", REALISTIC), ("adversarial", ADVERSARIAL)]:
+    for name, kinds in [(k, [k]) for k in REALISTIC + ADVERSARIAL + ["wild"]] + [("realistic", REALISTIC), ("adversarial", ADVERSARIAL)]:
         mine = [r for r in results if r["kind"] in kinds]
         gaps = [100 * (r["optimum"] - r["value"]) / r["optimum"] for r in mine if r["value"] is not None and r["optimum"]]
         missed = sum(r["value"] is None and r["optimum"] is not None for r in mine)
@@ -253,9 +337,12 @@ def table(results):
 
 def fresh(args):
     rng = random.Random(args.seed)
-    rows = catalogue(rng, args.prices)
-    kinds = REALISTIC + ADVERSARIAL
-    made = [instance(rng, f"t{k}", kinds[k % len(kinds)], rows, [60, 100, 200]) for k in range(args.count)]
+    kinds = ["wild"] if args.wild else REALISTIC + ADVERSARIAL
+    if args.wild:
+        made = [wild(rng, f"t{k}") for k in range(args.count)]
+    else:
+        rows = catalogue(rng, args.prices)
+        made = [instance(rng, f"t{k}", kinds[k % len(kinds)], rows, [60, 100, 200]) for k in range(args.count)]
     answers = pack(args.program, [json.dumps(m) for m in made])
     tasks, results = [], []
     for k, (m, answer) in enumerate(zip(made, answers)):
@@ -312,6 +399,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--limit", type=int, default=60, help="seconds a slot")
     parser.add_argument("--prices")
+    parser.add_argument("--wild", action="store_true")
     parser.add_argument("--keep")
     parser.add_argument("--again")
     args = parser.parse_args()
