@@ -15,10 +15,10 @@
  *     which the best items by worth - rate * price just cost the budget. Worth includes half
  *     of an item's best pair, otherwise pairs would be invisible here.
  *  2. Core (core.c). 128 columns: the best at that rate, with what minima need, the cheapest
- * few and the best two items of every half octave of prices. Score alone or score per price
- *     would be the wrong filter: the first drops everything cheap, the second everything that
- *     could fill the window. So would any one rate: where items are worth much the same, it
- *     keeps only cheap ones or only dear ones, and no box of both (boxes of 300 such items are
+ *     few and the best two items of every half octave of prices. Score alone or score per
+ *     price would be the wrong filter: the first drops everything cheap, the second everything
+ *     that could fill the window. So would any one rate: where items are worth much the same,
+ * it keeps only cheap ones or only dear ones, and no box of both (boxes of 300 such items are
  *     1.3 % below boxes of a fifth of them then, 65 % at worst).
  *     Slots with the same gains and maximum begin with the core of the slot before, as long as
  *     it still holds what they need (5).
@@ -73,8 +73,7 @@
  * gain per price greedy with local search (2 to 3 %); longer tabu runs from one start (ten
  * times the moves still leave 0.25 %); a memory of seven moves for what left and three for what
  * came (with ten items in the box nothing may move any more); a core of 72 columns
- * (0.23 % whatever the number of runs: the columns a better box needs are not
- * there);
+ * (0.23 % whatever the number of runs: the columns a better box needs are not there);
  * quotas of columns per category (nothing gained); looking ahead to pairs while filling (worse
  * starts); bringing a column or a pair in by force instead of beginning from the pair (0.18
  * against 0.12 % for the same moves); looking only at the four worst columns to go (0.27 % and

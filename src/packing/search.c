@@ -75,11 +75,10 @@ struct hp_search {
     int scale;         /* of all step limits: hard slots get more */
     int finds;         /* of runs from elsewhere, in all slots */
     int64_t strongest; /* weight of a pair */
-    bool blunt;
-    bool narrow;   /* the window is: runs end with landings */
-    int64_t looks; /* that landings may still take in the slot, */
-    int64_t left;  /* and in all slots, those at all boxes included */
-    int64_t most;  /* value of the best box with these gains and maximum; 0: none yet */
+    bool narrow;       /* the window is: runs end with landings */
+    int64_t looks;     /* that landings may still take in the slot, */
+    int64_t left;      /* and in all slots, those at all boxes included */
+    int64_t most;      /* value of the best box with these gains and maximum; 0: none yet */
 };
 
 /* Copies of an item that are looked at: those beyond the repeat gains are worth little, and
@@ -490,20 +489,6 @@ average_rate(const struct hp_core *core)
     return (points << HP_CORE_RATE_BITS) / money + 1;
 }
 
-/* Do the scores of a box's last column and of the core's last ones differ by less than a pair
- * is worth? Pairs then tell which columns are of use, and other boxes need others. */
-static bool
-is_blunt(const struct hp_search *search)
-{
-    const struct hp_core *core = search->core;
-    uint32_t units = (uint32_t)search->problem->row_max[0];
-    uint32_t last = core->count * (BLUNT - 1) / BLUNT;
-
-    return units < last && search->units[search->order[units]].score -
-                                   search->units[search->order[last]].score <
-                               search->strongest * 3 / 4;
-}
-
 /* Chooses the columns by score (worth less price at the present rate) and builds the core.
  * Columns around `box`, when given: worth is then what an item adds to that box. */
 static void
@@ -535,7 +520,6 @@ build_core(struct hp_search *search, const int64_t *worth, const struct hp_conte
         core->item[j] = search->units[search->order[j]].item;
         core->copy[j] = search->units[search->order[j]].copy;
     }
-    search->blunt = is_blunt(search);
     hp_core_build(core);
     search->average = average_rate(core);
 }
@@ -978,11 +962,25 @@ rate_moved(const struct hp_search *search)
     return (by < 0 ? -by : by) > (built < 0 ? -built : built) / MOVED;
 }
 
+/* Do the scores of a box's last column and of the core's last ones differ by less than a pair
+ * is worth? Pairs then tell which columns are of use, and other boxes need others. */
+static bool
+is_blunt(const struct hp_search *search)
+{
+    const struct hp_core *core = search->core;
+    uint32_t units = (uint32_t)search->problem->row_max[0];
+    uint32_t last = core->count * (BLUNT - 1) / BLUNT;
+
+    return units < last && search->units[search->order[units]].score -
+                                   search->units[search->order[last]].score <
+                               search->strongest * 3 / 4;
+}
+
 /* May the slot do without a centre of its own? */
 static bool
 centre_serves(const struct hp_search *search)
 {
-    return search->finds < RUGGED && !search->blunt && !rate_moved(search);
+    return search->finds < RUGGED && !is_blunt(search) && !rate_moved(search);
 }
 
 void

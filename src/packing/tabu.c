@@ -541,11 +541,10 @@ best_move(struct search *search)
     struct leaver leavers[HP_PACK_UNITS_MAX];
     struct found found = {
         .score = NEVER, .scores = search->scores[0], .spare = search->scores[1]};
+    bool banned = search->moves == 0 && search->ban != HP_NO_COLUMN;
     uint32_t count = 1;
 
-    if (search->moves == 0 && search->ban != HP_NO_COLUMN) {
-        if (hp_columns_has(&search->core->box.needed, search->ban))
-            return -1;
+    if (banned) {
         leavers[0] = leaver_of(search, search->ban);
     } else {
         if (!search->crowded)
@@ -557,7 +556,7 @@ best_move(struct search *search)
             scan_exchanges(search, &leavers[k], &found);
     for (uint32_t k = 0; k < count; k++)
         scan_drop(search, &leavers[k], &found);
-    if (found.score == NEVER && search->moves == 0 && search->ban != HP_NO_COLUMN)
+    if (found.score == NEVER && banned)
         return (
             int32_t)(search->ban << 8 | NOTHING_CODE); /* whatever minimum that leaves open */
     if (found.score == NEVER)

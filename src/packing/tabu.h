@@ -26,7 +26,8 @@ struct hp_tabu_plan {
     int eighths;  /* at the start: so many eighths of `rate` */
     int steps;    /* at most so many moves */
     int patience; /* and at most so many in a row without a better box */
-    uint32_t ban; /* the first move puts this column out, for good; or HP_NO_COLUMN */
+    uint32_t ban; /* the first move puts this column out, for good: none that a chosen copy
+                   * needs; or HP_NO_COLUMN */
 };
 
 /* Moves from the core's present box, whose row maxima must hold; window, minima and capacities

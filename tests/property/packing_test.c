@@ -429,6 +429,32 @@ no_second_box_is_worth_more_than_the_first(void **state)
     hp_arena_release(&arena);
 }
 
+struct losses { /* of boxes that must not be worse than others, in percent */
+    double sum;
+    double most;
+    int count;
+};
+
+static void
+add_loss(struct losses *losses, int64_t value, int64_t other)
+{
+    double loss = 100.0 - 100.0 * (double)value / (double)other;
+
+    losses->sum += loss > 0 ? loss : 0;
+    losses->most = loss > losses->most ? loss : losses->most;
+    losses->count++;
+}
+
+static void
+judge_losses(const struct losses *losses, double most, const char *what)
+{
+    print_message("%d %s: %.3f %%, at most %.2f %% worse\n", losses->count, what,
+        losses->sum / losses->count, losses->most);
+    assert_true(losses->count > 300);
+    assert_true(losses->sum / losses->count < 0.1);
+    assert_true(losses->most < most);
+}
+
 /* The slot of `answer`'s box b, asked for alone by a shopper who saw the boxes before it. */
 static struct hp_pack_instance *
 asked_alone(struct hp_arena *arena, const struct hp_pack_instance *in,
@@ -506,9 +532,7 @@ static void
 later_boxes_are_as_good_as_if_asked_for_alone(void **state)
 {
     struct hp_arena arena = {0};
-    double gap = 0;
-    double most = 0;
-    int compared = 0;
+    struct losses losses = {0};
 
     (void)state;
     for (uint64_t seed = 1; seed <= 200; seed++) {
@@ -519,24 +543,14 @@ later_boxes_are_as_good_as_if_asked_for_alone(void **state)
         hp_pack_solve(in, &arena, &answer);
         for (size_t b = 1; b < answer.box_count; b++) {
             struct hp_pack_answer alone;
-            double below;
 
             hp_pack_solve(asked_alone(&arena, in, &answer, b), &arena, &alone);
-            if (alone.box_count == 0)
-                continue;
-            below =
-                100.0 - 100.0 * (double)answer.boxes[b].value / (double)alone.boxes[0].value;
-            gap += below;
-            most = below > most ? below : most;
-            compared++;
+            if (alone.box_count == 1)
+                add_loss(&losses, answer.boxes[b].value, alone.boxes[0].value);
         }
         hp_arena_clear(&arena);
     }
-    print_message("%d later boxes are %.3f %%, at most %.2f %%, below those asked for alone\n",
-        compared, gap / compared, most);
-    assert_true(compared > 300);
-    assert_true(gap / compared < 0.1);
-    assert_true(most < 8);
+    judge_losses(&losses, 8, "later boxes beside those asked for alone");
     hp_arena_release(&arena);
 }
 
@@ -581,9 +595,7 @@ static void
 more_to_choose_from_is_not_worse(void **state)
 {
     struct hp_arena arena = {0};
-    double lost = 0;
-    double most = 0;
-    int compared = 0;
+    struct losses losses = {0};
 
     (void)state;
     for (uint64_t seed = 1; seed <= 400; seed++) {
@@ -593,7 +605,6 @@ more_to_choose_from_is_not_worse(void **state)
         struct hp_pack_item *items =
             HP_ARENA_ARRAY(&arena, in->item_count / 5, struct hp_pack_item);
         struct hp_pack_answer answers[2];
-        double loss;
 
         fifth.item_count = in->item_count / 5;
         for (size_t i = 0; i < fifth.item_count; i++)
@@ -604,19 +615,11 @@ more_to_choose_from_is_not_worse(void **state)
         if (answers[1].box_count == 1) {
             if (answers[0].box_count == 0)
                 complain(seed, "a box of a fifth of the items was not found among all");
-            loss = 100.0 - 100.0 * (double)answers[0].boxes[0].value /
-                               (double)answers[1].boxes[0].value;
-            lost += loss > 0 ? loss : 0;
-            most = loss > most ? loss : most;
-            compared++;
+            add_loss(&losses, answers[0].boxes[0].value, answers[1].boxes[0].value);
         }
         hp_arena_clear(&arena);
     }
-    print_message("%d boxes of five times the items are %.3f %%, at most %.2f %%, worse\n",
-        compared, lost / compared, most);
-    assert_true(compared > 300);
-    assert_true(lost / compared < 0.1);
-    assert_true(most < 5);
+    judge_losses(&losses, 5, "boxes beside those of a fifth of the items");
     hp_arena_release(&arena);
 }
 
