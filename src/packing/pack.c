@@ -18,8 +18,8 @@
  *     few and the best two items of every half octave of prices. Score alone or score per
  *     price would be the wrong filter: the first drops everything cheap, the second everything
  *     that could fill the window. So would any one rate: where items are worth much the same,
- * it keeps only cheap ones or only dear ones, and no box of both (boxes of 300 such items are
- *     1.3 % below boxes of a fifth of them then, 65 % at worst).
+ *     it keeps only cheap ones or only dear ones, and no box of both (boxes of 300 such items
+ *     are 1.3 % below boxes of a fifth of them then, 65 % at worst).
  *     Slots with the same gains and maximum begin with the core of the slot before, as long as
  *     it still holds what they need (5).
  *  3. Fill. Greedy with the pairs seen, at a few rates around the first one; an item of earlier
