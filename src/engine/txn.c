@@ -120,6 +120,18 @@ send_end(struct hp_task *task, struct hp_error *error)
     return status;
 }
 
+/* The partition for all audit records of a transaction: each more is a request more, which
+ * those who wait for the commit wait for. */
+static int32_t
+audit_partition(const struct hp_worker *worker)
+{
+    int32_t p = 0;
+
+    while (!worker->tasks[p])
+        p++;
+    return p;
+}
+
 static enum hp_status
 send_audit(struct hp_task *task, struct hp_error *error)
 {
@@ -127,7 +139,7 @@ send_audit(struct hp_task *task, struct hp_error *error)
     struct hp_buffer value = {0};
     char key[TASK_NUMBER_TEXT];
     struct hp_outgoing record = {
-        .topic = worker->options.audit_topic, .partition = task->partition};
+        .topic = worker->options.audit_topic, .partition = audit_partition(worker)};
     struct hp_audit audit = {.sequence = task->sequence + 1,
         .processed = task->counts.processed,
         .dead = task->counts.dead,

@@ -58,6 +58,7 @@ class Audit:
         self.numbers = collections.Counter()
         self.schemas = {number: Schema(parsed) for number, parsed in recording.schemas.items()}
         self.vocabulary = Vocabulary()
+        self.tasks = {str(p).encode(): p for p in range(recording.partitions)}
         self.inputs, self.told, self.bad = {}, [], {}
         self.outputs = collections.defaultdict(list)  # user -> (record, value or None, kind)
 
@@ -308,34 +309,41 @@ class Audit:
 
     # ---- positions
 
+    def read_audits(self):
+        """By task. They stand in any partition, those of a transaction together."""
+        for one in self.seen.topics["audit"]:
+            where = f"audit-{one.partition}@{one.offset}"
+            try:
+                row = rows.audit(one.value)
+            except (Malformed, TypeError) as error:
+                self.say(f"{where}: {error}")
+                continue
+            if one.key in self.tasks:
+                yield self.tasks[one.key], row
+            else:
+                self.say(f"{where}: key {one.key}")
+
     def check_audit(self):
         """Each task's transactions tile its inputs from the beginning to what is committed."""
         sums = collections.Counter()
         sequence = collections.Counter()
         at = {}
-        for one in self.seen.topics["audit"]:
-            try:
-                row = rows.audit(one.value)
-            except (Malformed, TypeError) as error:
-                self.say(f"audit-{one.partition}@{one.offset}: {error}")
-                continue
-            where = f"audit-{one.partition}, sequence {row['sequence']}"
-            sequence[one.partition] += 1
-            self.expect(one.key == str(one.partition).encode(), f"{where}: key {one.key}")
-            self.expect(row["sequence"] == sequence[one.partition],
-                        f"{where}: {sequence[one.partition]} is expected")
-            sequence[one.partition] = row["sequence"]
+        for task, row in sorted(self.read_audits(), key=lambda told: (told[0], told[1]["sequence"])):
+            where = f"audit of {task}, sequence {row['sequence']}"
+            sequence[task] += 1
+            self.expect(row["sequence"] == sequence[task], f"{where}: {sequence[task]} is expected")
+            sequence[task] = row["sequence"]
             self.expect(set(row["ranges"]) == {self.seen.names[kind]
                                                for kind in INPUTS + ["reroute"]},
                         f"{where}: other inputs")
             for topic, (start, stop) in row["ranges"].items():
-                before = at.get((one.partition, topic), 0)
+                before = at.get((task, topic), 0)
                 self.expect(start == before and start <= stop, f"{where}: {topic} from {start} "
                             f"to {stop} after {before}")
-                at[one.partition, topic] = stop
+                at[task, topic] = stop
             for name in ("processed", "dead", "rerouted", "emitted"):
-                sums[one.partition, name] += row[name]
-            self.compare_end(one.partition, row)
+                sums[task, name] += row[name]
+            self.compare_end(task, row)
         self.check_positions(at, sequence)
         self.check_sums(sums)
         self.numbers["transactions"] = sum(sequence.values())

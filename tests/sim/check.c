@@ -899,26 +899,62 @@ count_inputs(struct sim *sim, int32_t partition, const struct outputs *reroute)
     return records;
 }
 
+struct told { /* an audit record */
+    int32_t partition;
+    struct hp_audit audit;
+};
+
+static int
+compare_told(const void *a, const void *b)
+{
+    const struct told *x = a;
+    const struct told *y = b;
+
+    if (x->partition != y->partition)
+        return x->partition < y->partition ? -1 : 1;
+    return (x->audit.sequence > y->audit.sequence) - (x->audit.sequence < y->audit.sequence);
+}
+
+/* Sorted by task and number: a task's records may stand in any partition. NULL: unreadable. */
+static struct told *
+read_audits(struct sim *sim, struct hp_arena *arena, size_t *count)
+{
+    struct outputs audits = read_topic(sim, HP_TOPIC_AUDIT, arena);
+    struct told *told = HP_ARENA_ARRAY(arena, audits.count, struct told);
+
+    for (size_t i = 0; i < audits.count; i++) {
+        char key[16];
+        int32_t p = 0;
+
+        if (!hp_audit_decode(audits.messages[i].value, &told[i].audit))
+            return NULL;
+        do
+            snprintf(key, sizeof(key), "%" PRId32, p);
+        while (!hp_bytes_is(audits.messages[i].key, key) && ++p < sim->tunables.partitions);
+        told[i].partition = p;
+    }
+    qsort(told, audits.count, sizeof(*told), compare_told);
+    *count = audits.count;
+    return told;
+}
+
 static bool
 check_audit(struct sim *sim, struct hp_arena *arena)
 {
-    struct outputs audits = read_topic(sim, HP_TOPIC_AUDIT, arena);
     struct outputs reroute = read_topic(sim, HP_TOPIC_REROUTE, arena);
+    size_t count;
+    struct told *told = read_audits(sim, arena, &count);
     int64_t rerouted = 0;
+    size_t at = 0;
 
+    if (!told)
+        return wrong(sim, "an audit record cannot be read");
     for (int32_t p = 0; p < sim->tunables.partitions; p++) {
         struct tiling tiling = {0};
 
-        for (size_t i = 0; i < audits.count; i++) {
-            struct hp_audit audit;
-
-            if (audits.messages[i].partition != p)
-                continue;
-            if (!hp_audit_decode(audits.messages[i].value, &audit))
-                return wrong(sim, "an audit record cannot be read");
-            if (!tile(sim, &tiling, p, &audit))
+        for (; at < count && told[at].partition == p; at++)
+            if (!tile(sim, &tiling, p, &told[at].audit))
                 return false;
-        }
         rerouted += tiling.rerouted;
         if (!check_ends(sim, &tiling, p))
             return false;
@@ -927,6 +963,8 @@ check_audit(struct sim *sim, struct hp_arena *arena)
             return wrong(sim, "audit of partition %d: %" PRId64 " records, %" PRId64 " written",
                 p, tiling.processed, count_inputs(sim, p, &reroute));
     }
+    if (at < count)
+        return wrong(sim, "an audit record of no task");
     return sim->trimmed[HP_TOPIC_REROUTE] || rerouted == (int64_t)reroute.count ||
            wrong(
                sim, "%zu records forwarded, the audit says %" PRId64, reroute.count, rerouted);
