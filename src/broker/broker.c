@@ -27,6 +27,30 @@ hp_outgoing_size(const struct hp_outgoing *record)
     return size;
 }
 
+static const struct hp_header *
+copy_headers(struct hp_arena *arena, const struct hp_header *headers, size_t count)
+{
+    struct hp_header *copy = HP_ARENA_ARRAY(arena, count, struct hp_header);
+
+    for (size_t i = 0; i < count; i++) {
+        copy[i].name = hp_arena_copy(arena, headers[i].name);
+        copy[i].value = hp_arena_copy(arena, headers[i].value);
+    }
+    return copy;
+}
+
+struct hp_outgoing
+hp_outgoing_copy(struct hp_arena *arena, const struct hp_outgoing *record)
+{
+    struct hp_outgoing copy = *record;
+
+    copy.topic = hp_arena_text(arena, hp_bytes_text(record->topic));
+    copy.key = hp_arena_copy(arena, record->key);
+    copy.value = hp_arena_copy(arena, record->value);
+    copy.headers = copy_headers(arena, record->headers, record->header_count);
+    return copy;
+}
+
 void
 hp_cluster_free(struct hp_cluster *cluster)
 {

@@ -57,6 +57,7 @@ struct hp_outgoing {
 
 /* Bytes a broker may count for it against max.message.bytes: at most a few dozen too many. */
 size_t hp_outgoing_size(const struct hp_outgoing *record);
+struct hp_outgoing hp_outgoing_copy(struct hp_arena *arena, const struct hp_outgoing *record);
 
 struct hp_position {
     const char *topic;
@@ -197,7 +198,8 @@ HP_MUST_CHECK enum hp_status hp_producer_commit(
     struct hp_producer *producer, struct hp_error *error);
 /* Never fails: what cannot be aborted becomes a doubt. */
 void hp_producer_abort(struct hp_producer *producer);
-/* Waits until everything sent is acknowledged (plain producer). */
+/* Waits until everything sent is acknowledged. A transaction may not have sent anything before.
+ */
 HP_MUST_CHECK enum hp_status hp_producer_flush(
     struct hp_producer *producer, struct hp_error *error);
 /* Offset after the last record sent to it in the last committed transaction, or HP_OFFSET_NONE.

@@ -18,6 +18,12 @@
  *       │                  └──────► HP_RETRY   doubt
  *       └──► fenced: once HP_RETRY and doubt, a second time without a commit between HP_FENCED
  *
+ * What a transaction sends is held until it commits or is HELD_BYTES large. librdkafka
+ * registers a partition with the transaction a millisecond after its first record, spins until
+ * then, and spins for a millisecond more after each answer. Records that trickle in while boxes
+ * are made cost a registration every other millisecond, a Produce request each, and a
+ * processor; sent together, one registration and one request a partition.
+ *
  * The interceptors run in librdkafka's threads and touch two atomics only.
  *
  * SPDX-License-Identifier: Apache-2.0
@@ -34,6 +40,7 @@
 #define FULL_MS         5000 /* waiting for room in the queue */
 #define MESSAGE_MS      "20000"
 #define POLL_EACH       64 /* sends between two looks at delivery reports */
+#define HELD_BYTES      (256 << 10)
 #define KEY_PRODUCE     0
 #define KEY_ADD_PARTS   24
 #define KEY_ADD_OFFSETS 25
@@ -63,6 +70,11 @@ struct sent {
     int64_t reported; /* of this one, from delivery reports */
 };
 
+struct held {
+    struct held *next;
+    struct hp_outgoing record;
+};
+
 struct hp_producer {
     struct hp_broker_object object;
     struct hp_cluster *cluster;
@@ -75,6 +87,10 @@ struct hp_producer {
     bool doubt;
     int fenced;        /* times since the last commit */
     int offsets_asked; /* calls of hp_producer_offsets() in this transaction */
+    struct held *held; /* records that librdkafka does not have yet, in order */
+    struct held **last_held;
+    struct hp_arena held_arena;
+    bool large; /* the open transaction is: nothing is held any more */
     unsigned sends;
     rd_kafka_resp_err_t failure; /* first failed delivery report since begin */
     struct sent *sent;
@@ -355,8 +371,30 @@ hp_kafka_producer_free(struct hp_producer *producer, bool abandon)
     for (size_t i = 0; i < producer->sent_count; i++)
         free(producer->sent[i].topic);
     free(producer->sent);
+    hp_arena_release(&producer->held_arena);
     free(producer->id);
     free(producer);
+}
+
+/* ---- held records -------------------------------------------------------------------- */
+
+static void
+held_forget(struct hp_producer *producer)
+{
+    producer->held = NULL;
+    producer->last_held = &producer->held;
+    producer->large = false;
+    hp_arena_clear(&producer->held_arena);
+}
+
+static void
+hold(struct hp_producer *producer, const struct hp_outgoing *record)
+{
+    struct held *held = HP_ARENA_NEW(&producer->held_arena, struct held);
+
+    held->record = hp_outgoing_copy(&producer->held_arena, record);
+    *producer->last_held = held;
+    producer->last_held = &held->next;
 }
 
 /* ---- transactions -------------------------------------------------------------------- */
@@ -379,6 +417,7 @@ hp_kafka_begin(struct hp_producer *producer, struct hp_error *error)
     }
     watch_reset(producer);
     sent_forget(producer);
+    held_forget(producer);
     failure = rd_kafka_begin_transaction(producer->client);
     if (failure)
         return failed_call(producer, failure, "begin", error);
@@ -444,18 +483,12 @@ produce(struct hp_producer *producer, const struct hp_outgoing *record)
     return code;
 }
 
-enum hp_status
-hp_kafka_send(
-    struct hp_producer *producer, const struct hp_outgoing *record, struct hp_error *error)
+static enum hp_status
+send_now(struct hp_producer *producer, const struct hp_outgoing *record, struct hp_error *error)
 {
-    size_t limit = hp_kafka_limit(producer->cluster, record->topic);
     int64_t deadline_ms = 0;
     rd_kafka_resp_err_t code;
 
-    HP_ASSERT(producer->begun || !producer->id);
-    if (hp_outgoing_size(record) > limit)
-        return hp_bad(error, "TOO_LARGE", "%s: a record of %zu bytes, max.message.bytes is %zu",
-            record->topic, hp_outgoing_size(record), limit);
     while ((code = produce(producer, record)) == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
         if (!deadline_ms)
             deadline_ms = hp_kafka_now_ms() + FULL_MS;
@@ -470,6 +503,38 @@ hp_kafka_send(
     if (code)
         return failed(producer, code, "send", rd_kafka_err2str(code), error);
     return HP_OK;
+}
+
+static enum hp_status
+send_held(struct hp_producer *producer, struct hp_error *error)
+{
+    enum hp_status status = HP_OK;
+
+    for (struct held *held = producer->held; held && !status; held = held->next)
+        status = send_now(producer, &held->record, error);
+    held_forget(producer);
+    return status;
+}
+
+enum hp_status
+hp_kafka_send(
+    struct hp_producer *producer, const struct hp_outgoing *record, struct hp_error *error)
+{
+    size_t limit = hp_kafka_limit(producer->cluster, record->topic);
+    enum hp_status status;
+
+    HP_ASSERT(producer->begun || !producer->id);
+    if (hp_outgoing_size(record) > limit)
+        return hp_bad(error, "TOO_LARGE", "%s: a record of %zu bytes, max.message.bytes is %zu",
+            record->topic, hp_outgoing_size(record), limit);
+    if (!producer->id || producer->large)
+        return send_now(producer, record, error);
+    hold(producer, record);
+    if (producer->held_arena.used < HELD_BYTES)
+        return HP_OK;
+    status = send_held(producer, error);
+    producer->large = true;
+    return status;
 }
 
 static rd_kafka_topic_partition_list_t *
@@ -509,9 +574,14 @@ enum hp_status
 hp_kafka_commit(struct hp_producer *producer, struct hp_error *error)
 {
     int64_t deadline_ms = hp_kafka_now_ms() + CALL_MS;
-    rd_kafka_error_t *failure = hp_errand_join(producer->errand);
+    rd_kafka_error_t *failure;
+    enum hp_status status;
 
     HP_ASSERT(producer->begun);
+    status = send_held(producer, error); /* before the join: it registers its partitions */
+    if (status)
+        return status;
+    failure = hp_errand_join(producer->errand);
     if (failure)
         return failed_call(producer, failure, "offsets", error);
     while ((failure = rd_kafka_commit_transaction(producer->client, CALL_MS))) {
@@ -551,8 +621,11 @@ enum hp_status
 hp_kafka_flush(struct hp_producer *producer, struct hp_error *error)
 {
     int64_t deadline_ms = hp_kafka_now_ms() + producer->cluster->options.timeout_ms;
+    enum hp_status status = send_held(producer, error);
     rd_kafka_resp_err_t code;
 
+    if (status)
+        return status;
     do
         code = rd_kafka_flush(producer->client, 1000);
     while (code == RD_KAFKA_RESP_ERR__TIMED_OUT && hp_kafka_now_ms() < deadline_ms);

@@ -404,18 +404,6 @@ hp_step_scan_written(struct hp_step *step, uint8_t store, struct hp_bytes prefix
 
 /* ---- outputs ---- */
 
-static const struct hp_header *
-copy_headers(struct hp_arena *arena, const struct hp_header *headers, size_t count)
-{
-    struct hp_header *copy = HP_ARENA_ARRAY(arena, count, struct hp_header);
-
-    for (size_t i = 0; i < count; i++) {
-        copy[i].name = hp_arena_copy(arena, headers[i].name);
-        copy[i].value = hp_arena_copy(arena, headers[i].value);
-    }
-    return copy;
-}
-
 static void
 stage(struct hp_step *step, const struct hp_outgoing *record)
 {
@@ -429,13 +417,9 @@ stage(struct hp_step *step, const struct hp_outgoing *record)
 enum hp_status
 hp_step_send(struct hp_step *step, const struct hp_outgoing *record, struct hp_error *error)
 {
-    struct hp_outgoing copy = *record;
+    struct hp_outgoing copy = hp_outgoing_copy(&step->arena, record);
 
     (void)error;
-    copy.topic = hp_arena_text(&step->arena, hp_bytes_text(record->topic));
-    copy.key = hp_arena_copy(&step->arena, record->key);
-    copy.value = hp_arena_copy(&step->arena, record->value);
-    copy.headers = copy_headers(&step->arena, record->headers, record->header_count);
     stage(step, &copy);
     step->counts.emitted++;
     return HP_OK;

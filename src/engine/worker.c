@@ -796,7 +796,7 @@ nth_task(const struct hp_worker *worker, int32_t n)
  * more comes get boxes once. A transaction that is old is committed before the next task joins
  * it: the broker ends those that take too long, and the same work would be too long again. Once
  * it is known that the round ends in a commit, the positions are sent, and each task's part
- * when it has emitted: the broker stores them beside the next task.
+ * when it has emitted: the broker stores a large one beside the next task.
  */
 static enum hp_status
 run_tasks(struct hp_worker *worker, struct hp_error *error)

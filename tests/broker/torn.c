@@ -155,16 +155,24 @@ make_topics(const struct scene *scene)
 /* ---- acts ---------------------------------------------------------------------------- */
 
 static enum hp_status
+send_value(struct scene *scene, struct hp_bytes value)
+{
+    return hp_producer_send(scene->producer,
+        &(struct hp_outgoing){.topic = scene->out, .key = hp_bytes_text("key"), .value = value},
+        &scene->error);
+}
+
+/* Small transactions are not sent before their commit, so there is filling. */
+static enum hp_status
 begin_and_send(struct scene *scene, const char *value)
 {
+    static const uint8_t filling[256 << 10];
     enum hp_status status = hp_producer_begin(scene->producer, &scene->error);
 
     if (!status)
-        status = hp_producer_send(scene->producer,
-            &(struct hp_outgoing){.topic = scene->out,
-                .key = hp_bytes_text("key"),
-                .value = hp_bytes_text(value)},
-            &scene->error);
+        status = send_value(scene, hp_bytes(filling, sizeof(filling)));
+    if (!status)
+        status = send_value(scene, hp_bytes_text(value));
     pause_ms(300); /* until the broker has it */
     return status;
 }
