@@ -310,7 +310,8 @@ class Audit:
     # ---- positions
 
     def read_audits(self):
-        """By task. They stand in any partition, those of a transaction together."""
+        """Tasks and rows. They stand in any partition, and in each one a task's in their order."""
+        last = {}
         for one in self.seen.topics["audit"]:
             where = f"audit-{one.partition}@{one.offset}"
             try:
@@ -318,10 +319,14 @@ class Audit:
             except (Malformed, TypeError) as error:
                 self.say(f"{where}: {error}")
                 continue
-            if one.key in self.tasks:
-                yield self.tasks[one.key], row
-            else:
+            if one.key not in self.tasks:
                 self.say(f"{where}: key {one.key}")
+                continue
+            before = last.get((one.partition, one.key), 0)
+            self.expect(row["sequence"] > before,
+                        f"{where}: sequence {row['sequence']} after {before}")
+            last[one.partition, one.key] = row["sequence"]
+            yield self.tasks[one.key], row
 
     def check_audit(self):
         """Each task's transactions tile its inputs from the beginning to what is committed."""

@@ -900,7 +900,8 @@ count_inputs(struct sim *sim, int32_t partition, const struct outputs *reroute)
 }
 
 struct told { /* an audit record */
-    int32_t partition;
+    int32_t task;
+    int32_t partition; /* where it stands */
     struct hp_audit audit;
 };
 
@@ -910,32 +911,58 @@ compare_told(const void *a, const void *b)
     const struct told *x = a;
     const struct told *y = b;
 
-    if (x->partition != y->partition)
-        return x->partition < y->partition ? -1 : 1;
+    if (x->task != y->task)
+        return x->task < y->task ? -1 : 1;
     return (x->audit.sequence > y->audit.sequence) - (x->audit.sequence < y->audit.sequence);
 }
 
-/* Sorted by task and number: a task's records may stand in any partition. NULL: unreadable. */
+/* The number of partitions when it is no task's. */
+static int32_t
+task_of(const struct sim *sim, struct hp_bytes key)
+{
+    char text[16];
+    int32_t p = -1;
+
+    do
+        snprintf(text, sizeof(text), "%" PRId32, ++p);
+    while (p < sim->tunables.partitions && !hp_bytes_is(key, text));
+    return p;
+}
+
+/* In a partition a task's records stand in their order. */
+static bool
+stands_right(const struct told *told, size_t i)
+{
+    for (size_t k = i; k-- > 0 && told[k].partition == told[i].partition;)
+        if (told[k].task == told[i].task)
+            return told[k].audit.sequence < told[i].audit.sequence;
+    return true;
+}
+
+/* Sorted by task and sequence: a task's records may stand in any partition. NULL: wrong. */
 static struct told *
 read_audits(struct sim *sim, struct hp_arena *arena, size_t *count)
 {
     struct outputs audits = read_topic(sim, HP_TOPIC_AUDIT, arena);
     struct told *told = HP_ARENA_ARRAY(arena, audits.count, struct told);
+    bool right = true;
 
-    for (size_t i = 0; i < audits.count; i++) {
-        char key[16];
-        int32_t p = 0;
+    for (size_t i = 0; i < audits.count && right; i++) {
+        const struct hp_message *message = &audits.messages[i];
 
-        if (!hp_audit_decode(audits.messages[i].value, &told[i].audit))
-            return NULL;
-        do
-            snprintf(key, sizeof(key), "%" PRId32, p);
-        while (!hp_bytes_is(audits.messages[i].key, key) && ++p < sim->tunables.partitions);
-        told[i].partition = p;
+        told[i].task = task_of(sim, message->key);
+        told[i].partition = message->partition;
+        if (!hp_audit_decode(message->value, &told[i].audit))
+            right = wrong(sim, "an audit record cannot be read");
+        else if (told[i].task == sim->tunables.partitions)
+            right = wrong(sim, "an audit record of no task");
+        else if (!stands_right(told, i))
+            right = wrong(sim, "audit of partition %d: %" PRId64 " stands behind a later one",
+                told[i].task, told[i].audit.sequence);
     }
     qsort(told, audits.count, sizeof(*told), compare_told);
     *count = audits.count;
-    return told;
+    return right ? told : NULL;
 }
 
 static bool
@@ -948,11 +975,11 @@ check_audit(struct sim *sim, struct hp_arena *arena)
     size_t at = 0;
 
     if (!told)
-        return wrong(sim, "an audit record cannot be read");
+        return false;
     for (int32_t p = 0; p < sim->tunables.partitions; p++) {
         struct tiling tiling = {0};
 
-        for (; at < count && told[at].partition == p; at++)
+        for (; at < count && told[at].task == p; at++)
             if (!tile(sim, &tiling, p, &told[at].audit))
                 return false;
         rerouted += tiling.rerouted;
@@ -963,8 +990,6 @@ check_audit(struct sim *sim, struct hp_arena *arena)
             return wrong(sim, "audit of partition %d: %" PRId64 " records, %" PRId64 " written",
                 p, tiling.processed, count_inputs(sim, p, &reroute));
     }
-    if (at < count)
-        return wrong(sim, "an audit record of no task");
     return sim->trimmed[HP_TOPIC_REROUTE] || rerouted == (int64_t)reroute.count ||
            wrong(
                sim, "%zu records forwarded, the audit says %" PRId64, reroute.count, rerouted);
